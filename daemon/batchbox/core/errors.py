@@ -1,0 +1,70 @@
+"""What went wrong, named for what the catcher does about it.
+
+Any other exception is a bug: the step that raised it is logged with its traceback, its job is read
+again from disk and tried later; raised in the loop itself, it ends the process.
+"""
+
+from collections.abc import Mapping
+
+
+class BatchboxError(Exception):
+    """Something a person may have to read: what happened, and what to do about it."""
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.fix = fix
+
+
+class TryLater(BatchboxError):
+    """Nothing is wrong with the file; the same step may succeed later.
+
+    *after* is the wait in seconds that the other side asked for. *shared* says that the cause lies
+    with the API as a whole, so that other jobs should wait as well.
+    """
+
+    def __init__(
+        self, problem: str, fix: str = "", *, after: float | None = None, shared: bool = False
+    ) -> None:
+        super().__init__(problem, fix)
+        self.after = after
+        self.shared = shared
+
+
+class Lost(TryLater):
+    """Somebody else wrote the manifest: forget the job and read it again, never merge."""
+
+
+class Offline(TryLater):
+    """The spool is not there, or not the one that was opened: touch nothing until it is back."""
+
+
+class Refused(BatchboxError):
+    """The API will never take this; nothing was created. *error* is its error object."""
+
+    def __init__(
+        self, problem: str, fix: str = "", *, error: Mapping[str, object], request_id: str | None
+    ) -> None:
+        super().__init__(problem, fix)
+        self.error = error
+        self.request_id = request_id
+
+
+class InDoubt(BatchboxError):
+    """The API may or may not have created a batch: look before sending again."""
+
+
+class Gone(BatchboxError):
+    """What the API kept for us is gone for good: a person has to decide."""
+
+
+class Damaged(BatchboxError):
+    """A manifest cannot be believed: hold the job, never take it for one that was not sent."""
+
+
+class Stop(BatchboxError):
+    """The program cannot go on. *code* is its exit code."""
+
+    def __init__(self, problem: str, fix: str = "", *, code: int) -> None:
+        super().__init__(problem, fix)
+        self.code = code

@@ -1,0 +1,228 @@
+"""One input line -> a request or a complaint.
+
+A line is a batch request (`custom_id`, `params`), bare Messages params, a shorthand (`prompt`), a JSON
+string that is the prompt itself, or a line of an `errors.jsonl` dropped back in. Values pass through as
+the bytes that came: the API decides what a model accepts. Refused is only what would be refused at create,
+what the API documents as unsupported in a batch, and params without the three fields it requires
+(https://platform.claude.com/docs/en/build-with-claude/batch-processing).
+
+A line is never built as a whole: `msgspec.Raw` keeps each value as bytes, so that a line of nine million
+brackets costs its own size and no more.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeVar
+
+import msgspec
+
+from batchbox.core.manifest import Mistake
+
+T = TypeVar("T")
+Raw = msgspec.Raw
+Fields = dict[str, Raw]
+
+BOM = b"\xef\xbb\xbf"
+REQUIRED = ("model", "max_tokens", "messages")
+NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
+BYTE_OF_ERROR = re.compile(r"\(byte (\d+)\)")
+
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_encode = msgspec.json.encode
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A line that can be sent: its number, its own id, and its params as bytes of JSON."""
+
+    line: int
+    custom_id: str
+    params: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a queue fills in where a line in one of the short forms says nothing; values are JSON."""
+
+    params: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class _Complaint(Exception):
+    """Raised inside this module only; `read_line` turns it into a `Mistake`."""
+
+    def __init__(self, problem: str, fix: str, column: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.fix = fix
+        self.column = column
+
+
+def read_line(number: int, raw: bytes, defaults: Defaults) -> Request | Mistake | None:
+    """Return what line *number* asks for, what is wrong with it, or None where it is blank.
+
+    *raw* may end in LF or CRLF; the first line may begin with a byte order mark.
+    """
+    text = raw.removeprefix(BOM) if number == 1 else raw
+    try:
+        return _read(number, text.strip(b" \t\r\n"), defaults)
+    except _Complaint as complaint:
+        return Mistake(line=number, column=complaint.column, problem=complaint.problem, fix=complaint.fix)
+
+
+def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
+    if not text:
+        return None
+    _require_utf8(text)
+    if text[:1] == b'"':
+        fields = {"prompt": Raw(text)}
+        _decode(text, str)
+    elif text[:1] == b"{":
+        fields = _decode_fields(text)
+    else:
+        _refuse_other(text)
+    fields = _unwrap(fields)
+    custom_id = _take_id(number, fields)
+    params = _take_params(fields, defaults)
+    _check_params(params)
+    body = fields["params"] if "params" in fields else _join(params)
+    return Request(number, custom_id, bytes(body))
+
+
+def _require_utf8(text: bytes) -> None:
+    try:
+        _ = text.isascii() or text.decode()
+    except UnicodeDecodeError as error:
+        raise _Complaint(
+            f"byte 0x{text[error.start]:02x} is not UTF-8",
+            "save the file as UTF-8 and drop it again",
+            error.start + 1,
+        ) from None
+
+
+def _decode(text: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except RecursionError:
+        raise _Complaint("nested too deeply to be read", "use fewer nested brackets") from None
+    except msgspec.DecodeError as error:
+        raise _malformed(text, str(error)) from None
+
+
+def _malformed(text: bytes, message: str) -> _Complaint:
+    found = BYTE_OF_ERROR.search(message)
+    at = int(found[1]) if found else len(text)
+    near = NOT_A_NUMBER.match(text, max(at - 1, 0)) or NOT_A_NUMBER.match(text, at)
+    if near:
+        return _Complaint(
+            f"{near[0].decode()} is not a JSON value", "write a number, or null", near.start() + 1
+        )
+    if "truncated" in message:
+        return _Complaint(
+            "the line ends in the middle of its JSON",
+            "write the whole request on one line, and close every quote and bracket",
+            len(text) + 1,
+        )
+    reason = BYTE_OF_ERROR.sub("", message.removeprefix("JSON is malformed: ")).strip()
+    return _Complaint(
+        f"not JSON: {reason}", "write one JSON object on each line: quotes, commas and brackets", at + 1
+    )
+
+
+def _decode_fields(text: bytes) -> Fields:
+    try:
+        return _fields.decode(text)
+    except RecursionError:
+        raise _Complaint("nested too deeply to be read", "use fewer nested brackets") from None
+    except msgspec.DecodeError as error:
+        raise _malformed(text, str(error)) from None
+
+
+def _refuse_other(text: bytes) -> NoReturn:
+    _decode(text, msgspec.Raw)
+    kind = {b"[": "a list", b"t": "true", b"f": "false", b"n": "null"}.get(text[:1], "a number")
+    fix = "write a request object, or a prompt in quotes"
+    if text[:1] == b"[":
+        fix = "write each request on a line of its own, without the list's brackets and commas"
+    raise _Complaint(f"the line is {kind}, not a request", fix)
+
+
+def _unwrap(fields: Fields) -> Fields:
+    """Return the request inside a line of an errors file, with the id that the line had."""
+    if not {"line", "reason"} <= fields.keys() or not {"request", "raw"} & fields.keys():
+        return fields
+    if "request" not in fields:
+        raise _Complaint(
+            "this line of an errors file was not corrected",
+            'put the corrected request under "request" in the place of "raw"',
+        )
+    inner = bytes(fields["request"])
+    request = _decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)}
+    if "custom_id" in fields and "custom_id" not in request:
+        request["custom_id"] = fields["custom_id"]
+    return request
+
+
+def _take_id(number: int, fields: Fields) -> str:
+    if "custom_id" not in fields:
+        return f"line-{number:06d}"
+    value = _decode(bytes(fields["custom_id"]), object)
+    if not isinstance(value, str):
+        raise _Complaint("custom_id is not a string", 'write it in quotes, as in "custom_id": "q-17"')
+    if not value:
+        raise _Complaint("custom_id is empty", "give it a value, or leave the key out")
+    return value
+
+
+def _take_params(fields: Fields, defaults: Defaults) -> Fields:
+    if "params" in fields:
+        extra = sorted(fields.keys() - {"custom_id", "params"})
+        if extra:
+            raise _Complaint(
+                f'"{extra[0]}" cannot stand beside "params"', f'move "{extra[0]}" into "params", or remove it'
+            )
+        if bytes(fields["params"])[:1] != b"{":
+            raise _Complaint(
+                "params is not an object", 'write "params": {"model": …, "max_tokens": …, "messages": […]}'
+            )
+        return _decode_fields(bytes(fields["params"]))
+    rest = {name: value for name, value in fields.items() if name != "custom_id"}
+    if "prompt" in rest:
+        rest = _expand_prompt(rest)
+    if "messages" not in rest:
+        raise _Complaint(
+            "there is nothing to ask: no params, messages or prompt",
+            'write {"prompt": "…"}, or {"custom_id": "…", "params": {…}}',
+        )
+    filled = {name: Raw(value) for name, value in defaults.params.items() if name not in rest}
+    return rest | filled
+
+
+def _expand_prompt(fields: Fields) -> Fields:
+    if "messages" in fields:
+        raise _Complaint('"prompt" and "messages" cannot stand together', "keep one of them")
+    prompt = bytes(fields["prompt"])
+    if prompt[:1] not in (b'"', b"["):
+        raise _Complaint("prompt is not a string", "write the prompt in quotes")
+    if prompt in (b'""', b"[]"):
+        raise _Complaint("the prompt is empty", "write what is to be asked, or remove the line")
+    messages = b'[{"role":"user","content":' + prompt + b"}]"
+    return {name: value for name, value in fields.items() if name != "prompt"} | {"messages": Raw(messages)}
+
+
+def _check_params(params: Fields) -> None:
+    missing = [name for name in REQUIRED if name not in params]
+    if missing:
+        names = ", ".join(missing)
+        raise _Complaint(f"params has no {names}", f"add {names}: every request needs it")
+    tokens = _decode(bytes(params["max_tokens"]), object)
+    if isinstance(tokens, int | float) and tokens < 1:
+        raise _Complaint("max_tokens is less than 1", "set max_tokens to 1 or more")
+    if bytes(params.get("stream", b"")) == b"true":
+        raise _Complaint("a batch cannot stream", 'remove "stream", or set it to false')
+    if bytes(params.get("speed", b"")) == b'"fast"':
+        raise _Complaint("fast mode does not exist in a batch", 'remove "speed"')
+
+
+def _join(fields: Fields) -> bytes:
+    return b"{" + b",".join(_encode(name) + b":" + bytes(value) for name, value in fields.items()) + b"}"

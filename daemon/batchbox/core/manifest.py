@@ -1,0 +1,184 @@
+"""The sidecar manifest: the only truth about a job.
+
+Frozen values. A change is a new manifest, replaced whole on disk by the spool; a record only ever
+names bytes that are already durable. Times are RFC 3339 in UTC and for people: no decision compares
+them with this host's clock, except that results are given up 29 days after the batch was created.
+"""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from batchbox.core.states import Event, JobState, PartState, follow
+
+SCHEMA = 1
+
+JobId = str
+
+
+class Record(BaseModel):
+    """A frozen value that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Source(Record):
+    """The file as the producer dropped it."""
+
+    name: str  # for people; bytes that are not UTF-8 are percent-encoded
+    name_b64: str  # the exact bytes
+    queue: str
+    size: int
+    inode: int
+    mtime_ns: int
+
+
+class Input(Record):
+    """What the check of the whole file found."""
+
+    lines: int
+    requests: int
+    skipped: int = 0
+    bytes: int
+    sha256: str
+
+
+class Mistake(Record):
+    """One complaint about the file, as it is told to the producer."""
+
+    line: int
+    column: int | None = None
+    problem: str
+    fix: str
+
+
+class Intent(Record):
+    """What was known of the workspace just before a part was sent.
+
+    cursor: the newest batch id known, None if there was none; date: the server's own clock.
+    """
+
+    cursor: str | None
+    date: str
+
+
+class Refusal(Record):
+    """The API's definite no to a part."""
+
+    problem: str
+    fix: str
+    error: dict[str, object]
+    request_id: str | None = None
+
+
+class Tokens(Record):
+    """What one model used and what it cost, in US dollars; None where the price is not known."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cost_usd: float | None = 0.0
+
+    def plus(self, other: "Tokens") -> "Tokens":
+        """Return the sum; a price that is not known on either side is not known in the sum."""
+        mine = self.model_dump()
+        sums = {name: mine[name] + value for name, value in other.model_dump(exclude={"cost_usd"}).items()}
+        unknown = self.cost_usd is None or other.cost_usd is None
+        sums["cost_usd"] = None if unknown else (self.cost_usd or 0) + (other.cost_usd or 0)
+        return Tokens(**sums)
+
+
+class Part(Record):
+    """A slice of a job that goes out as one batch."""
+
+    number: int
+    generation: int = 1
+    state: PartState = PartState.READY
+    nonce: str
+    requests: int
+    bytes: int
+    sha256: str
+    attempt: int = 0
+    intent: Intent | None = None
+    candidates: tuple[str, ...] = ()
+    struck: tuple[str, ...] = ()
+    batch_id: str | None = None
+    submitted_at: str | None = None
+    ended_at: str | None = None
+    collected_at: str | None = None
+    refusal: Refusal | None = None
+    doubt: str | None = None  # why the last attempt is, or was, in doubt
+    outcomes: dict[str, int] = Field(default_factory=dict)
+    again: int = 0  # rows that went out again in the next generation
+    usage: dict[str, Tokens] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Number and generation: unique in its job."""
+        return (self.number, self.generation)
+
+    @property
+    def label(self) -> str:
+        """The stem of this part's files in the job's folder."""
+        again = f"-g{self.generation}" if self.generation > 1 else ""
+        return f"part-{self.number:03d}{again}"
+
+    def after(self, event: Event, **facts: object) -> Self:
+        """Return the part as it is after *event*, with *facts* that became known by it."""
+        return self.model_copy(update={"state": follow(self.state, event), **facts})
+
+
+class Output(Record):
+    """A file to publish: written, synced and digested under *source* in the job's folder."""
+
+    folder: Literal["outbox", "rejected"]
+    name: str
+    source: str
+    size: int
+    sha256: str
+
+
+class Owner(Record):
+    """The process that last wrote the manifest."""
+
+    host: str
+    boot_id: str
+    pid: int
+
+
+class Manifest(Record):
+    """Everything that is known of one job."""
+
+    schema_number: int = Field(default=SCHEMA, alias="schema")
+    spool_id: str
+    epoch: int
+    revision: int = 0
+    owner: Owner
+    job: JobId
+    state: JobState = JobState.TAKEN
+    source: Source
+    stem: str
+    input: Input | None = None
+    mistakes: tuple[Mistake, ...] = ()
+    mistakes_total: int = 0
+    parts: tuple[Part, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    status: str | None = None
+    taken_at: str
+    checked_at: str | None = None
+    published_at: str | None = None
+
+    def after(self, event: Event, **facts: object) -> Self:
+        """Return the job as it is after *event*, with *facts* that became known by it."""
+        return self.model_copy(update={"state": follow(self.state, event), **facts})
+
+    def with_part(self, part: Part, *more: Part) -> Self:
+        """Return the job with *part* in the place of its former self, and *more* parts added."""
+        parts = tuple(part if old.key == part.key else old for old in self.parts)
+        return self.model_copy(update={"parts": parts + more})
+
+    def part(self, key: tuple[int, int]) -> Part:
+        """Return the part with that number and generation."""
+        return next(part for part in self.parts if part.key == key)

@@ -1,0 +1,68 @@
+"""Names in the outbox.
+
+STEM is the dropped file's name without `.jsonl`; what a terminal or another program could trip over is
+percent-encoded, a stem too long for its suffixes is cut and gets a short digest, and a stem that is taken
+gets `~2`, `~3`, ... so that nothing is ever overwritten.
+"""
+
+import hashlib
+from collections.abc import Callable
+from itertools import count
+
+SUFFIX = b".jsonl"
+NAME_MAX = 255
+ROOM = len(".results.jsonl") + len("~99999")
+DIGEST_CHARS = 8
+
+
+def show(name: bytes) -> str:
+    """Return *name* for people: printable, in UTF-8, everything else percent-encoded."""
+    text = name.decode(errors="surrogateescape")
+    return "".join(char if char.isprintable() else _encode(char) for char in text)
+
+
+def _encode(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode(errors="surrogateescape"))
+
+
+def stem_of(name: bytes, job: str | None = None) -> str:
+    """Return the stem for the outbox of a file called *name*; with *job*, that id is part of it."""
+    stem = show(name.removesuffix(SUFFIX))
+    tail = f".{job}" if job else ""
+    limit = NAME_MAX - ROOM - len(tail)
+    if len(stem.encode()) > limit:
+        digest = "~" + hashlib.sha256(name).hexdigest()[:DIGEST_CHARS]
+        stem = stem.encode()[: limit - len(digest)].decode(errors="ignore") + digest
+    return stem + tail
+
+
+def free_stem(stem: str, is_taken: Callable[[str], bool]) -> str:
+    """Return *stem*, or the first of `stem~2`, `stem~3`, ... that is not taken."""
+    if not is_taken(stem):
+        return stem
+    return next(name for name in (f"{stem}~{n}" for n in count(2)) if not is_taken(name))
+
+
+def results_name(stem: str) -> str:
+    """Return the name of the answers."""
+    return f"{stem}.results.jsonl"
+
+
+def errors_name(stem: str) -> str:
+    """Return the name of what did not succeed."""
+    return f"{stem}.errors.jsonl"
+
+
+def receipt_name(stem: str) -> str:
+    """Return the name of the receipt, which is always the last to appear."""
+    return f"{stem}.receipt.json"
+
+
+def rejected_name(stem: str) -> str:
+    """Return the name of a refused file."""
+    return f"{stem}.jsonl"
+
+
+def names_of(stem: str) -> tuple[str, ...]:
+    """Return every outbox name that *stem* stands for."""
+    return (results_name(stem), errors_name(stem), receipt_name(stem))

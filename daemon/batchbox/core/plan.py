@@ -1,0 +1,230 @@
+"""The plan: from what is known to what is due. Pure; yields actions as data.
+
+At most one action a job at a time, so that each manifest has one writer; at most one submission a spool
+at a time, so that the windows in which a lost answer may have created a batch never overlap.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from batchbox.core.backoff import Backoff
+from batchbox.core.manifest import JobId, Manifest, Part
+from batchbox.core.states import FINAL, HELD, JobState, PartState
+from batchbox.core.storage import Batch
+
+PartKey = tuple[int, int]
+
+SECOND_LOOK = 1 / 15  # of the settle time, between the two lists that must agree
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Check a file and write its parts."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send a part."""
+
+    job: JobId
+    part: PartKey
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """Put a part that nobody is sending into the state that a restart would find it in."""
+
+    job: JobId
+    part: PartKey
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """List what the workspace holds since a part in doubt was sent; *final* if it is the second look."""
+
+    job: JobId
+    part: PartKey
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Read the first row of a candidate that has ended."""
+
+    job: JobId
+    part: PartKey
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class LoseSight:
+    """Give up on a candidate that was deleted before it could be read."""
+
+    job: JobId
+    part: PartKey
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Fetch the rows of a batch that has ended."""
+
+    job: JobId
+    part: PartKey
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Write the outputs of a job, or go on where that was broken off."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Move a job aside that only a person can decide."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask for the state of all these batches at once."""
+
+    batch_ids: frozenset[str]
+
+
+JobAction = Ingest | Submit | Recover | Look | Prove | LoseSight | Collect | Publish | Park
+Action = JobAction | Poll
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What this process knows of a part in doubt: since when, and when it was first looked for."""
+
+    since: float
+    looked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a plan depends on. Times are monotonic seconds of this process."""
+
+    now: float
+    jobs: Mapping[JobId, Manifest]
+    busy: frozenset[JobId] = frozenset()
+    paused: bool = False
+    submitting: bool = False
+    polling: bool = False
+    slots: int = 4  # transfers that may run at once, those under way taken off
+    doubt_seconds: float = 900.0
+    next_poll: float = 0.0
+    backoffs: Mapping[JobId, Backoff] = field(default_factory=dict)
+    create: Backoff = field(default_factory=Backoff)
+    read: Backoff = field(default_factory=Backoff)
+    batches: Mapping[str, Batch] = field(default_factory=dict)
+    missing: Mapping[str, float] = field(default_factory=dict)
+    doubts: Mapping[tuple[JobId, PartKey], Doubt] = field(default_factory=dict)
+
+
+def plan(view: View) -> Iterator[Action]:
+    """Yield what is due at *view.now*: the poll, then what brings rows home, then what sends new ones."""
+    wanted = frozenset(batch_id for job in view.jobs.values() for batch_id in watched(job))
+    if wanted and not view.polling and view.now >= view.next_poll and view.read.is_open(view.now):
+        yield Poll(wanted)
+    due = [action for manifest in view.jobs.values() for action in _for_job(view, manifest)]
+    slots, submitting = view.slots, view.submitting
+    for action in sorted(due, key=_rank):
+        if isinstance(action, Submit) and submitting:
+            continue
+        if slots <= 0:
+            return
+        slots -= 1
+        submitting = submitting or isinstance(action, Submit)
+        yield action
+
+
+def watched(job: Manifest) -> Iterator[str]:
+    """Yield the ids of the batches that *job* waits for."""
+    for part in job.parts:
+        if part.state is PartState.SUBMITTED and part.batch_id:
+            yield part.batch_id
+        elif part.state is PartState.CANDIDATES:
+            yield from part.candidates
+
+
+def _rank(action: Action) -> int:
+    order = (Recover, LoseSight, Park, Publish, Collect, Prove, Look, Submit, Ingest)
+    return order.index(type(action))
+
+
+def _for_job(view: View, job: Manifest) -> Iterator[JobAction]:
+    """Yield at most one action for *job*: the first that is due."""
+    if job.job in view.busy or not view.backoffs.get(job.job, Backoff()).is_open(view.now):
+        return
+    match job.state:
+        case JobState.TAKEN:
+            yield Ingest(job.job)
+        case JobState.PUBLISHING | JobState.DONE:
+            yield Publish(job.job)
+        case JobState.RUNNING if all(part.state in FINAL for part in job.parts):
+            yield Publish(job.job)
+        case JobState.RUNNING if all(part.state in FINAL | HELD for part in job.parts):
+            yield Park(job.job)
+        case JobState.RUNNING:
+            actions = [action for part in job.parts for action in _for_part(view, job, part)]
+            yield from sorted(actions, key=_rank)[:1]
+
+
+def _for_part(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:
+    reading, creating = view.read.is_open(view.now), view.create.is_open(view.now)
+    match part.state:
+        case PartState.READY if creating and not view.submitting and not view.paused:
+            yield Submit(job.job, part.key)
+        case PartState.PREPARED | PartState.COMMITTED:
+            yield Recover(job.job, part.key)
+        case PartState.IN_DOUBT if reading:
+            yield from _settle(view, job, part)
+        case PartState.CANDIDATES:
+            yield from _examine(view, job, part, reading)
+        case PartState.SUBMITTED if reading:
+            batch = view.batches.get(part.batch_id or "")
+            if batch and batch.ended:
+                yield Collect(job.job, part.key, batch)
+        case _:
+            return
+
+
+def _settle(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:
+    doubt = view.doubts.get((job.job, part.key))
+    if doubt is None:
+        return
+    if doubt.looked_at is None and view.now >= doubt.since + view.doubt_seconds:
+        yield Look(job.job, part.key, final=False)
+    elif doubt.looked_at is not None and view.now >= doubt.looked_at + view.doubt_seconds * SECOND_LOOK:
+        yield Look(job.job, part.key, final=True)
+
+
+def _examine(view: View, job: Manifest, part: Part, reading: bool) -> Iterator[JobAction]:
+    for candidate in part.candidates:
+        batch = view.batches.get(candidate)
+        if batch and batch.ended and reading:
+            yield Prove(job.job, part.key, batch)
+        elif view.now >= view.missing.get(candidate, view.now) + view.doubt_seconds:
+            yield LoseSight(job.job, part.key, candidate)
+
+
+def next_moment(view: View) -> float:
+    """Return when, without any news, something may become due; infinity if never."""
+    moments = [backoff.until for backoff in view.backoffs.values()]
+    moments += [view.create.until, view.read.until]
+    if any(True for job in view.jobs.values() for _ in watched(job)) and not view.polling:
+        moments.append(max(view.next_poll, view.read.until))
+    for doubt in view.doubts.values():
+        first, second = view.doubt_seconds, view.doubt_seconds * SECOND_LOOK
+        moments.append(doubt.since + first if doubt.looked_at is None else doubt.looked_at + second)
+    moments += [since + view.doubt_seconds for since in view.missing.values()]
+    return min((moment for moment in moments if moment > view.now), default=float("inf"))

@@ -1,0 +1,104 @@
+"""When a file in the inbox is taken.
+
+A scan is the truth and our own monotonic clock measures the quiet: a file's time stamps never decide,
+because `cp -p` and a wrong clock set them to anything.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Writer(StrEnum):
+    """Whether somebody has the file open for writing."""
+
+    NONE = "none"
+    SOME = "some"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a file stays in the inbox, for people. *passing*: it may resolve itself within moments."""
+
+    problem: str
+    fix: str = ""
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A name in the inbox as a scan saw it. *obstacle*: what it is makes it impossible to take."""
+
+    queue: str
+    name: bytes
+    inode: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    obstacle: Obstacle | None = None
+
+    @property
+    def place(self) -> tuple[str, bytes]:
+        """Where it lies: its queue and its name."""
+        return (self.queue, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look at the open file gave. *obstacle*: it could not be read."""
+
+    writer: Writer = Writer.UNKNOWN
+    ends_in_newline: bool = False
+    obstacle: Obstacle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Seconds of quiet: *quiet* where a writer would be seen, *quiet_blind* where not.
+
+    After *max_settle* a file is taken as it is, complete or not, and judged by its content.
+    """
+
+    quiet: float
+    quiet_blind: float
+    max_settle: float
+
+
+class Sightings:
+    """Remembers since when each file in the inbox has been as it is."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, bytes], tuple[Incoming, float]] = {}
+
+    def update(self, seen: list[Incoming], now: float) -> None:
+        """Take in a whole scan made at *now*: changed files start over, vanished ones are forgotten."""
+        before = self._since
+        self._since = {}
+        for incoming in seen:
+            old = before.get(incoming.place)
+            self._since[incoming.place] = old if old and old[0] == incoming else (incoming, now)
+
+    def quiet_for(self, incoming: Incoming, now: float) -> float:
+        """Return for how many seconds *incoming* has been as it is."""
+        return now - self._since[incoming.place][1]
+
+
+def is_wanted(name: bytes) -> bool:
+    """Say whether *name* is that of a file meant for us; temporary names of all sorts are not."""
+    return name.endswith(b".jsonl") and name[:1] not in (b".", b"~", b"_", b"#") and name != b".jsonl"
+
+
+def judge(incoming: Incoming, finding: Finding, quiet: float, rules: Rules) -> Obstacle | None:
+    """Return why *incoming* has to wait, or None if it is to be taken now."""
+    if finding.obstacle:
+        return finding.obstacle
+    if finding.writer is Writer.SOME:
+        return Obstacle("is still open for writing", "it is taken as soon as the writer closes it")
+    if quiet < (rules.quiet if finding.writer is Writer.NONE else rules.quiet_blind):
+        return Obstacle("has just changed", passing=True)
+    if (incoming.size and finding.ends_in_newline) or quiet >= rules.max_settle:
+        return None
+    left = f"as it is, it is taken and judged after {rules.max_settle:.0f} s without a change"
+    if not incoming.size:
+        return Obstacle("is empty", f"write one request on each line; {left}")
+    return Obstacle("does not end in a newline, so it may not be complete", f"end the last line; {left}")

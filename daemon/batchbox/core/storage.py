@@ -1,0 +1,181 @@
+"""What the engine asks of the world: a spool, the API, a clock.
+
+The engine knows no paths, no rename and no HTTP. One implementation of `Spool` keeps folders on a local
+disk; nothing here says so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from batchbox.core.manifest import JobId, Manifest, Output, Owner
+from batchbox.core.settle import Finding, Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A manifest as it was read or written, with the version that the next write must name."""
+
+    manifest: Manifest
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Whose spool it is and who holds it: what every manifest carries."""
+
+    spool_id: str
+    epoch: int
+    owner: Owner
+
+
+class Lease(Protocol):
+    """The right to be the one active daemon of a spool."""
+
+    @property
+    def taken(self) -> Taken:
+        """Return whose it is."""
+
+    def holds(self, seconds: float) -> bool:
+        """Say whether it is held now and for the next *seconds*; asked before every paid byte."""
+
+
+class Spool(Protocol):
+    """Where files come in, jobs are kept and answers are put. Every write is durable on return.
+
+    Raises `Offline` when the spool is not the one that was opened, `OSError` when the disk refuses.
+    """
+
+    @property
+    def lease(self) -> Lease:
+        """Return the right to work this spool."""
+
+    def check(self) -> None:
+        """Raise `Offline` unless this is the spool that was opened."""
+
+    def scan(self) -> list[Incoming]:
+        """Return every file in the inbox that is meant for us."""
+
+    def examine(self, incoming: Incoming) -> Finding:
+        """Look into a file in the inbox: whether it is being written, whether it ends in a newline."""
+
+    def take(self, incoming: Incoming, manifest: Manifest) -> Stored | None:
+        """Make *incoming* ours under *manifest*; None if it was gone. The manifest is durable first."""
+
+    def jobs(self) -> Iterable[JobId]:
+        """Return the jobs that are neither finished nor held."""
+
+    def load(self, job: JobId) -> Stored | None:
+        """Return the manifest; None if there is no such job. Raise `Damaged` if it cannot be believed."""
+
+    def save(self, manifest: Manifest, if_version: int) -> Stored:
+        """Replace the manifest whole. Raise `Lost` unless the stored one has *if_version*."""
+
+    def request(self, job: JobId) -> tuple[Incoming, Finding]:
+        """Look again at the file of a job that was taken."""
+
+    def open(self, job: JobId, name: str) -> BinaryIO:
+        """Open a file of the job's for reading."""
+
+    def has(self, job: JobId, name: str) -> bool:
+        """Say whether the job has that file."""
+
+    def create(self, job: JobId, name: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file of the job's: there whole when the block ends, not there if it raises."""
+
+    def discard(self, job: JobId, names: Iterable[str]) -> None:
+        """Remove files of the job's, as far as they are there."""
+
+    def describe(self, job: JobId, name: str) -> tuple[int, str]:
+        """Return size and SHA-256 of a file of the job's."""
+
+    def publish(self, manifest: Manifest, output: Output) -> None:
+        """Move a finished file out, by one rename, onto a free name; done before is done."""
+
+    def retire(self, manifest: Manifest, date: str) -> None:
+        """Move a finished job to the archive."""
+
+    def park(self, job: JobId, problem: str, fix: str) -> None:
+        """Move a job aside for a person, with the reason."""
+
+    def is_taken(self, queue: str, stem: str) -> bool:
+        """Say whether the outbox holds a name of that stem."""
+
+    def free_bytes(self) -> int:
+        """Return the room that is left."""
+
+    def flags(self) -> frozenset[str]:
+        """Return what people have put up: PAUSE (send and take nothing), DRAIN (take nothing)."""
+
+    def report(self, health: dict[str, object]) -> None:
+        """Put down how things are, for whoever looks; may be lost at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the API says of a batch."""
+
+    id: str
+    ended: bool
+    total: int
+    created_at: str
+    ended_at: str | None = None
+    archived_at: str | None = None
+    results_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the list of batches, newest first, and the server's clock when it answered."""
+
+    batches: tuple[Batch, ...]
+    has_more: bool
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The exact bytes of a part. *open* gives them from the start; the last byte is withheld."""
+
+    open: Callable[[], BinaryIO]
+    size: int
+
+
+class Api(Protocol):
+    """The Message Batches API, one call a method, never repeated by itself."""
+
+    def create(self, body: Body, commit: Callable[[], None]) -> tuple[Batch, str]:
+        """Send *body*; call *commit* when all but its last byte is out. Return batch and server date.
+
+        Raise `Refused` or `TryLater` only when the API definitely created nothing, or *commit* was not
+        called; `InDoubt` whenever it might have.
+        """
+
+    def page(self, after: str | None = None, limit: int = 1000) -> Page:
+        """Return the newest batches, or those older than *after*. Raise `TryLater`."""
+
+    def retrieve(self, batch_id: str) -> Batch | None:
+        """Return one batch; None while the API says that there is none. Raise `TryLater`."""
+
+    def rows(self, batch: Batch) -> AbstractContextManager[Iterator[bytes]]:
+        """Stream the results as raw bytes. Raise `TryLater`, or `Gone` once they are archived."""
+
+    def price(self, model: str, usage: bytes, at: datetime) -> float | None:
+        """Return US dollars for a row's *usage* (its JSON) in a batch; None where that is not known."""
+
+
+class Clock(Protocol):
+    """The one clock."""
+
+    def now(self) -> datetime:
+        """Return the time of day in UTC, for people."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever go forward, for every wait."""
+
+
+def spell(moment: datetime) -> str:
+    """Return *moment* as the manifest writes it: RFC 3339, UTC, whole seconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
