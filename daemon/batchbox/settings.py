@@ -1,0 +1,209 @@
+"""What people may set: built-in < batchbox.toml < environment < flags. One frozen model.
+
+Every name is also an environment variable, in capitals after `BATCHBOX_`. The key is not a setting: it
+comes from a systemd credential, a file, or ANTHROPIC_API_KEY, and is handed to the API client alone.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from batchbox.core.errors import Stop
+from batchbox.core.lines import Defaults
+from batchbox.core.settle import Rules
+
+BAD_SETTINGS = 2  # exit code
+NO_KEY = 4  # exit code
+PREFIX = "BATCHBOX_"
+NOT_SETTINGS = frozenset({"BATCHBOX_SPOOL", "BATCHBOX_CONFIG"})
+PUBLIC_URL = "https://api.anthropic.com"
+
+QUIET = 0.2
+QUIET_BLIND = 2.0
+
+
+class Queue(BaseModel):
+    """Settings of one queue; what is not given here is as for all queues."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = Field(None, description="model of a line that names none")
+    max_tokens: int | None = Field(None, ge=1, description="max_tokens of a line that names none")
+    system: str | None = Field(None, description="system prompt of a line that has none")
+    params: dict[str, Any] = Field(default_factory=dict, description="more params for lines that lack them")
+    bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")
+    naming: Literal["stem", "job"] | None = Field(None, description="see naming")
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX)
+
+    model: str = Field("claude-sonnet-5-5", description="model of a line that names none")
+    max_tokens: int = Field(4096, ge=1, description="max_tokens of a line that names none")
+    system: str | None = Field(None, description="system prompt of a line that has none")
+    bad_lines: Literal["reject", "skip"] = Field(
+        "reject", description="a file with mistakes: refuse it whole, or skip those lines"
+    )
+    naming: Literal["stem", "job"] = Field("stem", description="outbox names: NAME, or NAME.JOB")
+    queue: dict[str, Queue] = Field(default_factory=dict, description="tables [queue.NAME]")
+
+    poll_seconds: float | None = Field(
+        None, gt=0, description="ask for running batches this often (5 to 30 s, by age, when not set)"
+    )
+    scan_seconds: float = Field(1.0, gt=0, description="look at the inbox at least this often")
+    quiet_seconds: float | None = Field(
+        None, ge=0, description="a file must be unchanged this long (0.2, or 2 where writers are not seen)"
+    )
+    max_settle_seconds: float = Field(
+        600.0, ge=0, description="take a file that is empty or lacks its last newline after this long"
+    )
+    doubt_seconds: float = Field(
+        900.0, gt=0, description="settle time before a submission in doubt is judged"
+    )
+    max_part_requests: int = Field(100_000, ge=1, description="requests in one batch at most")
+    max_part_bytes: int = Field(256_000_000, ge=1, description="bytes in one batch at most")
+    max_attempts: int = Field(3, ge=1, description="how often a request goes out at most")
+    max_jobs: int = Field(1000, ge=1, description="jobs under way at most; more files wait in the inbox")
+    reserve_bytes: int = Field(64 << 20, ge=0, description="room on the disk that is left alone")
+    transfers: int = Field(4, ge=1, description="files that are checked, sent and fetched at once")
+    answer_seconds: float = Field(600.0, gt=0, description="how long to wait for the answer to a create")
+    grace_seconds: float = Field(5.0, ge=0, description="how long a stop waits for what is under way")
+    base_url: str = Field(PUBLIC_URL, description="where the API is; ANTHROPIC_BASE_URL sets it too")
+    api_key_file: Path | None = Field(None, description="file with the key, if not ANTHROPIC_API_KEY")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="lines of the log: auto is console on a terminal"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say which source wins: flags, environment, file."""
+        path = settings_cls.model_config.get("toml_file")
+        toml = TomlConfigSettingsSource(settings_cls, path) if isinstance(path, Path) else None
+        return (init_settings, env_settings, toml) if toml else (init_settings, env_settings)
+
+    def for_queue(self, name: str) -> "QueueRules":
+        """Return what holds for queue *name*, declared or not."""
+        own = self.queue.get(name) or Queue()
+        params: dict[str, Any] = {
+            "model": own.model or self.model,
+            "max_tokens": own.max_tokens or self.max_tokens,
+        }
+        system = own.system if own.system is not None else self.system
+        params |= {"system": system} if system is not None else {}
+        encoded = {key: msgspec.json.encode(value) for key, value in (params | own.params).items()}
+        return QueueRules(
+            defaults=Defaults(encoded),
+            skips_bad_lines=(own.bad_lines or self.bad_lines) == "skip",
+            names_by_job=(own.naming or self.naming) == "job",
+        )
+
+    def settle_rules(self) -> Rules:
+        """Return when a file is taken."""
+        given = self.quiet_seconds
+        quiet, blind = (QUIET, QUIET_BLIND) if given is None else (given, given)
+        return Rules(quiet, blind, self.max_settle_seconds)
+
+
+class QueueRules(BaseModel):
+    """What holds for one queue, all told."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    defaults: Defaults
+    skips_bad_lines: bool
+    names_by_job: bool
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -> Settings:
+    """Read the settings. *path*: a batchbox.toml that may be missing. Raise `Stop` for a wrong one."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    url = environ.get("ANTHROPIC_BASE_URL")
+    if url and PREFIX + "BASE_URL" not in environ:
+        given.setdefault("base_url", url)
+    readable = path if path and path.exists() else None
+    if readable:
+        _refuse_bad_toml(readable)
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=readable)
+
+    try:
+        return FromFile(**given)
+    except ValidationError as error:
+        raise _explain(error, readable) from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the BATCHBOX_ variables that mean nothing, each with the nearest that does."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | NOT_SETTINGS
+    unknown = [name for name in environ if name.startswith(PREFIX) and name not in known]
+    return {name: _nearest(name, known) for name in sorted(unknown)}
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), "")
+
+
+def _refuse_bad_toml(path: Path) -> None:
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        fix = "correct it and start again"
+        raise Stop(f"{path} cannot be read: {error}", fix, code=BAD_SETTINGS) from None
+
+
+def _explain(error: ValidationError, path: Path | None) -> Stop:
+    """Name the first wrong setting, where it was set, and the nearest that exists."""
+    first = error.errors()[0]
+    place = [str(step) for step in first["loc"]]
+    name = ".".join(place)
+    variable = PREFIX + name.upper()
+    where = variable if variable in os.environ else f"{path or 'a flag'}: {name}"
+    if first["type"] == "extra_forbidden":
+        fields = Queue.model_fields if place[0] == "queue" else Settings.model_fields
+        near = _nearest(place[-1], set(fields))
+        fix = f'did you mean "{near}"?' if near else "remove it"
+        return Stop(f"{where} is not a setting", fix, code=BAD_SETTINGS)
+    return Stop(f"{where}: {first['msg']}", f"it is {first['input']!r} now", code=BAD_SETTINGS)
+
+
+def read_key(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return the API key. Raise `Stop` if there is none."""
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    credential = Path(credentials) / "api_key" if credentials else None
+    places = [credential] if credential and credential.exists() else []
+    places += [settings.api_key_file] if settings.api_key_file else []
+    for place in places:
+        try:
+            key = place.read_text().strip()
+        except OSError as error:
+            fix = "put the key there, readable for the user batchbox runs as"
+            raise Stop(f"no key in {place}: {error.strerror}", fix, code=NO_KEY) from None
+        if key:
+            return key
+    key = environ.get("ANTHROPIC_API_KEY", "").strip()
+    if not key:
+        fix = "set ANTHROPIC_API_KEY, or api_key_file; to try without a key: batchbox demo"
+        raise Stop("there is no API key", fix, code=NO_KEY)
+    return key

@@ -1,0 +1,86 @@
+"""Dropping: what a careful producer does, and how it hears of the end."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchbox.core.errors import Stop
+from batchbox.core.names import receipt_name, stem_of
+from batchbox.core.settle import is_wanted
+from batchbox.spool import durable
+from batchbox.spool.layout import DEFAULT_QUEUE, QUEUE_NAME, Layout
+from batchbox.spool.marker import read_marker
+
+BAD_FILE = 2  # exit code
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A file that was dropped, and the receipts of that name that were there before."""
+
+    queue: str
+    stem: str
+    sha256: str
+    before: frozenset[str]
+
+
+def drop_file(root: Path, source: Path, queue: str) -> Dropped:
+    """Copy *source* into the inbox under its own name, whole from the first moment it can be seen."""
+    layout = Layout(root)
+    read_marker(layout)
+    name = os.fsencode(source.name)
+    if not is_wanted(name):
+        fix = "give it a name that ends in .jsonl and does not begin with . ~ _ or #"
+        raise Stop(f"{source.name} would not be taken", fix, code=BAD_FILE)
+    if queue != DEFAULT_QUEUE and not QUEUE_NAME.fullmatch(queue):
+        raise Stop(f'"{queue}" cannot be a queue', "use letters, digits, dots and dashes", code=BAD_FILE)
+    folder = layout.queue("inbox", queue)
+    durable.make_folder(folder)
+    stem = stem_of(name)
+    before = frozenset(_receipts(layout, queue, stem))
+    return Dropped(queue, stem, _copy_in(source, folder), before)
+
+
+def _copy_in(source: Path, folder: Path) -> str:
+    digest = hashlib.sha256()
+    temp = folder / f".{hashlib.sha256(os.fsencode(source.name)).hexdigest()[:16]}-{os.getpid()}.tmp"
+    try:
+        with open(source, "rb") as reader, durable.write_whole(temp) as writer:
+            while chunk := reader.read(durable.CHUNK):
+                digest.update(chunk)
+                writer.write(chunk)
+        durable.move_onto_free(temp, folder / source.name)
+    except FileExistsError:
+        fix = "wait until it is taken, or use another name"
+        raise Stop(f"a file {source.name} is still waiting in the inbox", fix, code=BAD_FILE) from None
+    except OSError as error:
+        problem = f"{source} could not be dropped: {error.strerror}"
+        raise Stop(problem, "see that the file is readable and the inbox writable", code=BAD_FILE) from None
+    finally:
+        durable.remove(temp)
+    return digest.hexdigest()
+
+
+def _receipts(layout: Layout, queue: str, stem: str) -> list[str]:
+    """Return the receipts of *stem* and of its numbered namesakes."""
+    folder = layout.queue("outbox", queue)
+    ending = receipt_name("")
+    names = os.listdir(folder) if folder.exists() else []
+    stems = [name.removesuffix(ending) for name in names if name.endswith(ending)]
+    return [one for one in stems if stem in (one, one.rpartition("~")[0], one.rpartition(".")[0])]
+
+
+def find_receipt(root: Path, dropped: Dropped) -> tuple[Path, dict[str, Any]] | None:
+    """Return the receipt of the file that was dropped, once it is there."""
+    layout = Layout(root)
+    for stem in _receipts(layout, dropped.queue, dropped.stem):
+        path = layout.queue("outbox", dropped.queue) / receipt_name(stem)
+        if stem in dropped.before:
+            continue
+        receipt = json.loads(path.read_bytes())
+        if receipt.get("input", {}).get("sha256") == dropped.sha256:
+            return path, receipt
+    return None

@@ -1,0 +1,98 @@
+"""The few operations on the disk. Each is durable when it returns.
+
+Temp, write, fsync, rename, fsync of the folder, in this order, in one place. A failed fsync is never
+repeated: the kernel may have dropped the pages and would say yes the second time (fsync(2)); the file is
+thrown away and the caller writes a new one. A move between folders syncs both, the new place first:
+without that, btrfs has been seen to show a moved file in both after a power cut.
+"""
+
+import ctypes
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+CHUNK = 1 << 20
+AT_FDCWD = -100
+RENAME_NOREPLACE = 1
+UNSUPPORTED = (errno.ENOSYS, errno.EINVAL)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in *folder* durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make one folder, durably; there already is fine."""
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return
+    sync_folder(folder.parent)
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write; when the block ends well, *path* is it, else *path* is as it was."""
+    temp = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temp, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temp, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temp)
+        raise
+    sync_folder(path.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file or folder to a name that is free or may be replaced."""
+    os.rename(source, target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)
+
+
+def move_onto_free(source: Path, target: Path) -> None:
+    """Move a file to a name that must be free. Raise `FileExistsError` if it is not."""
+    _rename_exclusive(source, target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)
+
+
+def _rename_exclusive(source: Path, target: Path) -> None:
+    # renameat2(2); the standard library has no call for it
+    paths = os.fsencode(source), os.fsencode(target)
+    if _libc.renameat2(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_NOREPLACE) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in UNSUPPORTED:
+        raise OSError(number, os.strerror(number), str(source), None, str(target))
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    os.rename(source, target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there. Durable with the next sync of its folder."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def digest(path: Path) -> tuple[int, str]:
+    """Return size and SHA-256 of a file."""
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        return os.fstat(file.fileno()).st_size, found

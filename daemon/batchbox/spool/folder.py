@@ -1,0 +1,181 @@
+"""A spool kept in folders on a local disk: `core.storage.Spool`."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from batchbox.core.errors import Damaged
+from batchbox.core.manifest import JobId, Manifest, Output
+from batchbox.core.names import names_of, rejected_name
+from batchbox.core.settle import Finding, Incoming
+from batchbox.core.states import JobState
+from batchbox.core.storage import Stored
+from batchbox.spool import durable, inbox
+from batchbox.spool.layout import HOLD_REASON, JOB_NAME, KEPT, MANIFEST, REQUEST, Layout
+from batchbox.spool.manifests import read_manifest, replace_manifest, write_manifest
+from batchbox.spool.marker import FolderLease, prove
+
+BUFFER = 1 << 18
+FLAGS = ("PAUSE", "DRAIN")
+
+
+class FolderSpool:
+    """One spool, held by this process until `close`."""
+
+    def __init__(self, root: Path, epoch: int) -> None:
+        self.layout = Layout(root)
+        self.lease = FolderLease(self.layout, epoch)
+        prove(self.layout)
+        self.sees_writers = inbox.test_lease(self.layout)
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self.lease.release()
+
+    def check(self) -> None:
+        """Raise `Offline` unless the marker that was locked still stands in its place."""
+        self.lease.check()
+
+    def scan(self) -> list[Incoming]:
+        """Return every wanted name in the inbox."""
+        return inbox.scan(self.layout)
+
+    def examine(self, incoming: Incoming) -> Finding:
+        """Look into a file in the inbox."""
+        return inbox.examine(self._place(incoming), incoming, self.sees_writers)
+
+    def _place(self, incoming: Incoming) -> Path:
+        return self.layout.queue("inbox", incoming.queue) / os.fsdecode(incoming.name)
+
+    def take(self, incoming: Incoming, manifest: Manifest) -> Stored | None:
+        """Make the file ours: the folder with its manifest first, so that the name cannot be lost."""
+        folder = self.layout.job(manifest.job)
+        os.mkdir(folder, 0o700)
+        try:
+            stored = write_manifest(folder, manifest)
+            durable.sync_folder(self.layout.work)
+            if inbox.claim(self._place(incoming), folder / REQUEST):
+                return stored
+        except BaseException:
+            self._unmake(folder)
+            raise
+        self._unmake(folder)
+        return None
+
+    def _unmake(self, folder: Path) -> None:
+        """Remove a job's folder that never got its file."""
+        if (folder / REQUEST).exists():
+            return
+        with suppress(OSError):
+            for name in os.listdir(folder):
+                os.unlink(folder / name)
+            os.rmdir(folder)
+
+    def jobs(self) -> Iterator[JobId]:
+        """Yield the jobs under way, oldest first. A folder that never got its file is removed."""
+        with os.scandir(self.layout.work) as entries:
+            names = sorted(entry.name for entry in entries if JOB_NAME.fullmatch(entry.name))
+        for name in names:
+            folder = self.layout.job(name)
+            if not (folder / MANIFEST).exists() and not (folder / REQUEST).exists():
+                self._unmake(folder)
+            else:
+                yield name
+
+    def load(self, job: JobId) -> Stored | None:
+        """Return the manifest, None if there is no such job (any more)."""
+        folder = self.layout.job(job)
+        stored = read_manifest(folder)
+        if stored is None and (folder / REQUEST).exists():
+            fix = "its file is kept; drop it again if it was never sent"
+            raise Damaged(f"the manifest of {job} is gone", fix)
+        if stored and stored.manifest.state is JobState.TAKEN and not (folder / REQUEST).exists():
+            self._unmake(folder)  # the file is still in the inbox
+            return None
+        return stored
+
+    def save(self, manifest: Manifest, if_version: int) -> Stored:
+        """Replace the manifest whole."""
+        taken = self.lease.taken
+        marked = manifest.model_copy(update={"epoch": taken.epoch, "owner": taken.owner})
+        return replace_manifest(self.layout.job(manifest.job), marked, if_version)
+
+    def request(self, job: JobId) -> tuple[Incoming, Finding]:
+        """Look again at the file of a job that was taken."""
+        path = self.layout.job(job) / REQUEST
+        found = os.lstat(path)
+        incoming = Incoming("", b"", found.st_ino, found.st_size, found.st_mtime_ns)
+        return incoming, inbox.examine(path, incoming, self.sees_writers)
+
+    def open(self, job: JobId, name: str) -> BinaryIO:
+        """Open a file of the job's for reading."""
+        return open(self.layout.job(job) / name, "rb", buffering=BUFFER)
+
+    def has(self, job: JobId, name: str) -> bool:
+        """Say whether the job has that file."""
+        return (self.layout.job(job) / name).exists()
+
+    def create(self, job: JobId, name: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file of the job's, there whole or not at all."""
+        return durable.write_whole(self.layout.job(job) / name)
+
+    def discard(self, job: JobId, names: Iterable[str]) -> None:
+        """Remove files of the job's."""
+        for name in names:
+            durable.remove(self.layout.job(job) / name)
+
+    def describe(self, job: JobId, name: str) -> tuple[int, str]:
+        """Return size and SHA-256 of a file of the job's."""
+        return durable.digest(self.layout.job(job) / name)
+
+    def publish(self, manifest: Manifest, output: Output) -> None:
+        """Move a finished file out. A source that is not there was moved before."""
+        source = self.layout.job(manifest.job) / output.source
+        if not source.exists():
+            return
+        folder = self.layout.queue(output.folder, manifest.source.queue)
+        durable.make_folder(folder)
+        durable.move_onto_free(source, folder / output.name)
+
+    def retire(self, manifest: Manifest, date: str) -> None:
+        """Move a finished job to the archive, with nothing but its file and its manifest."""
+        folder, target = self.layout.job(manifest.job), self.layout.archived(manifest.job, date)
+        if not folder.exists():
+            return
+        for name in set(os.listdir(folder)) - KEPT:
+            durable.remove(folder / name)
+        durable.make_folder(target.parent)
+        durable.move(folder, target)
+
+    def park(self, job: JobId, problem: str, fix: str) -> None:
+        """Move a job to hold/, with the reason beside its manifest."""
+        folder = self.layout.job(job)
+        with durable.write_whole(folder / HOLD_REASON) as file:
+            file.write(json.dumps({"problem": problem, "fix": fix}, indent=1).encode() + b"\n")
+        durable.move(folder, self.layout.held(job))
+
+    def is_taken(self, queue: str, stem: str) -> bool:
+        """Say whether the outbox or the rejected files hold a name of that stem."""
+        outbox = self.layout.queue("outbox", queue)
+        refused = self.layout.queue("rejected", queue) / rejected_name(stem)
+        return any(os.path.lexists(outbox / name) for name in names_of(stem)) or os.path.lexists(refused)
+
+    def free_bytes(self) -> int:
+        """Return the room that is left for us."""
+        found = os.statvfs(self.layout.root)
+        return found.f_bavail * found.f_frsize
+
+    def flags(self) -> frozenset[str]:
+        """Return the flags that stand in control/."""
+        control = self.layout.root / "control"
+        return frozenset(name for name in FLAGS if (control / name).exists())
+
+    def report(self, health: dict[str, object]) -> None:
+        """Put down how things are."""
+        durable.make_folder(self.layout.health.parent)
+        temp = self.layout.health.with_name(".health.tmp")
+        temp.write_text(json.dumps(health, indent=1))
+        os.replace(temp, self.layout.health)

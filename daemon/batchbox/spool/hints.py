@@ -1,0 +1,42 @@
+"""Hints: the watcher that wakes the scan early.
+
+It may lose events, grow deaf or not start at all; the scan does not depend on it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from watchdog.events import (
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+log = structlog.get_logger()
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002  a hint is a hint
+        """Wake the scan; an exception here would end the watcher's thread for good."""
+        self._wake()
+
+
+def watch_inbox(root: Path, wake: Callable[[], None]) -> Callable[[], None]:
+    """Call *wake* when something moves in the inbox; return how to stop that. Never raises."""
+    observer = Observer()
+    try:
+        events: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileMovedEvent]
+        observer.schedule(_Handler(wake), str(root / "inbox"), recursive=True, event_filter=events)
+        observer.daemon = True
+        observer.start()
+    except OSError as error:
+        log.warning("watcher.absent", problem=str(error), fix="files are still found, by scanning alone")
+        return lambda: None
+    return observer.stop

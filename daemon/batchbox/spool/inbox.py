@@ -1,0 +1,181 @@
+"""The inbox: what lies in it, whether somebody is still writing, and how it becomes ours.
+
+Names are handled as the bytes they are (`os.fsencode`); nothing is opened that could hang (a FIFO) or
+lead elsewhere (a link).
+"""
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from batchbox.core.errors import TryLater
+from batchbox.core.settle import Finding, Incoming, Obstacle, Writer, is_wanted
+from batchbox.spool import durable
+from batchbox.spool.layout import DEFAULT_QUEUE, QUEUE_NAME, REQUEST, Layout
+
+OPEN_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+NO_QUEUE = Obstacle(
+    "is a folder that cannot be a queue", "name it with letters, digits, dots, dashes; not 'default'"
+)
+KINDS = (
+    (stat.S_ISDIR, "is a folder"),
+    (stat.S_ISLNK, "is a symbolic link"),
+    (stat.S_ISFIFO, "is a pipe"),
+    (stat.S_ISSOCK, "is a socket"),
+)
+
+
+def scan(layout: Layout) -> list[Incoming]:
+    """Return every wanted name in the inbox and its queues, oldest first, as it is right now."""
+    seen = [incoming for queue, folder in _queues(layout) for incoming in _scan_queue(layout, queue, folder)]
+    seen += [Incoming(DEFAULT_QUEUE, name, obstacle=NO_QUEUE) for name in _odd_folders(layout)]
+    return sorted(seen, key=lambda incoming: (incoming.mtime_ns, incoming.name))
+
+
+def _queues(layout: Layout) -> Iterator[tuple[str, Path]]:
+    inbox = layout.root / "inbox"
+    yield DEFAULT_QUEUE, inbox
+    for name in _folders(layout):
+        if _is_queue(name):
+            yield name, inbox / name
+
+
+def _folders(layout: Layout) -> list[str]:
+    with os.scandir(layout.root / "inbox") as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+def _is_queue(name: str) -> bool:
+    return bool(QUEUE_NAME.fullmatch(name)) and name != DEFAULT_QUEUE and not name.endswith(".jsonl")
+
+
+def _odd_folders(layout: Layout) -> Iterator[bytes]:
+    for name in _folders(layout):
+        if not _is_queue(name) and name[0] not in ".~_#" and not name.endswith(".jsonl"):
+            yield os.fsencode(name)
+
+
+def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
+    try:
+        with os.scandir(os.fsencode(folder)) as entries:
+            names = [entry.name for entry in entries if is_wanted(entry.name)]
+    except PermissionError:
+        yield Incoming(queue, b"", obstacle=_unreadable(folder))
+        return
+    except FileNotFoundError:
+        return
+    for name in names:
+        incoming = _look(layout, queue, folder, name)
+        if incoming:
+            yield incoming
+
+
+def _look(layout: Layout, queue: str, folder: Path, name: bytes) -> Incoming | None:
+    path = folder / os.fsdecode(name)
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and _is_ours(layout, found.st_ino):
+        durable.remove(path)  # after a power cut a claimed file can show in both places
+        durable.sync_folder(folder)
+        return None
+    return Incoming(
+        queue, name, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, _obstacle(found)
+    )
+
+
+def _is_ours(layout: Layout, inode: int) -> bool:
+    with os.scandir(layout.work) as jobs:
+        claimed = [Path(job.path) / REQUEST for job in jobs]
+    return any(path.exists() and os.lstat(path).st_ino == inode for path in claimed)
+
+
+def _obstacle(found: os.stat_result) -> Obstacle | None:
+    for is_kind, problem in KINDS:
+        if is_kind(found.st_mode):
+            return Obstacle(f"{problem}, not a file", "put the file itself in its place")
+    if not stat.S_ISREG(found.st_mode):
+        return Obstacle("is a device, not a file", "put the file itself in its place")
+    if found.st_nlink > 1:
+        return Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
+    return None
+
+
+def _unreadable(path: Path) -> Obstacle:
+    try:
+        found = os.lstat(path)
+        who = f"owner {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}"
+    except OSError:
+        who = "owner unknown"
+    return Obstacle(f"cannot be read by batchbox ({who})", "make it readable, as with chmod a+r")
+
+
+def examine(path: Path, incoming: Incoming, lease_works: bool) -> Finding:
+    """Open the file at *path*, the one that was seen as *incoming*, and look into it."""
+    try:
+        descriptor = os.open(path, OPEN_SAFELY)
+    except PermissionError:
+        return Finding(obstacle=_unreadable(path))
+    except OSError as error:
+        return Finding(obstacle=Obstacle(f"cannot be opened: {error.strerror}", passing=True))
+    try:
+        return _examine_open(descriptor, incoming, lease_works)
+    finally:
+        os.close(descriptor)
+
+
+def _examine_open(descriptor: int, incoming: Incoming, lease_works: bool) -> Finding:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_ino != incoming.inode:
+        return Finding(obstacle=Obstacle("was replaced while we looked", passing=True))
+    writer = probe_writer(descriptor) if lease_works else Writer.UNKNOWN
+    last = os.pread(descriptor, 1, found.st_size - 1) if found.st_size else b""
+    return Finding(writer, last == b"\n")
+
+
+def probe_writer(descriptor: int) -> Writer:
+    """Say whether anybody has the file open for writing: a read lease is refused then (fcntl(2)).
+
+    It needs the file to be ours, or CAP_LEASE. Holding it for an instant is safe only because SIGIO is
+    ignored: its default action would end the process.
+    """
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return Writer.SOME if error.errno == errno.EAGAIN else Writer.UNKNOWN
+    return Writer.NONE
+
+
+def test_lease(layout: Layout) -> bool:
+    """Say whether the probe can be believed here: it must see a writer, and see that there is none."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    path = layout.work / f".lease-{os.getpid()}"
+    try:
+        with open(path, "wb"):
+            reader = os.open(path, OPEN_SAFELY)
+            sees_writer = probe_writer(reader) is Writer.SOME
+        sees_none = probe_writer(reader) is Writer.NONE
+        os.close(reader)
+        return sees_writer and sees_none
+    finally:
+        durable.remove(path)
+
+
+def claim(source: Path, target: Path) -> bool:
+    """Move the file at *source* to *target*; False if it was gone."""
+    try:
+        durable.move(source, target)
+    except FileNotFoundError:
+        return target.exists()
+    except PermissionError:
+        fix = "let the inbox belong to the user batchbox runs as, or make it writable for it"
+        raise TryLater(f"the file cannot be moved out of {source.parent}", fix) from None
+    return True

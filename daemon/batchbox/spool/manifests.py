@@ -1,0 +1,81 @@
+"""Manifests on disk: replaced whole, checksummed, the one before kept beside.
+
+A manifest that cannot be believed raises `Damaged`; the one before is for a person to look at, never
+read in its place: it would make a part that was sent look like one that was not.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from batchbox.core.errors import Damaged, Lost, Stop
+from batchbox.core.manifest import SCHEMA, Manifest
+from batchbox.core.storage import Stored
+from batchbox.spool import durable
+from batchbox.spool.layout import MANIFEST, PREVIOUS
+
+CHECKSUM = "checksum"
+FIX = f"compare it with {PREVIOUS} beside it and with the API's list of batches; nothing was sent again"
+TOO_NEW = 3  # exit code
+
+
+def read_manifest(folder: Path) -> Stored | None:
+    """Return the manifest in *folder*, None if there is none."""
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        document = json.loads(data)
+        found = document.pop(CHECKSUM)
+        _refuse_newer(document, path)
+        if found != _checksum(document):
+            raise Damaged(f"{path} does not match its checksum", FIX)
+        manifest = Manifest.model_validate(document)
+    except (ValueError, KeyError, AttributeError, TypeError, ValidationError) as error:
+        raise Damaged(f"{path} cannot be read ({type(error).__name__})", FIX) from None
+    return Stored(manifest, manifest.revision)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Stored:
+    """Put *manifest* in the place of the one in *folder*, which becomes the previous one."""
+    document = manifest.model_dump(mode="json", by_alias=True)
+    document[CHECKSUM] = _checksum(document)
+    path = folder / MANIFEST
+    if path.exists():
+        _keep_previous(folder)
+    with durable.write_whole(path) as file:
+        file.write(json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+    return Stored(manifest, manifest.revision)
+
+
+def replace_manifest(folder: Path, manifest: Manifest, if_version: int) -> Stored:
+    """Write *manifest* with the next revision. Raise `Lost` unless the stored one is *if_version*."""
+    stored = read_manifest(folder)
+    if stored is None or stored.version != if_version:
+        found = stored.version if stored else "none"
+        raise Lost(f"the manifest of {manifest.job} is at revision {found}, not {if_version}")
+    return write_manifest(folder, manifest.model_copy(update={"revision": if_version + 1}))
+
+
+def _keep_previous(folder: Path) -> None:
+    temp = folder / f".{PREVIOUS}.tmp"
+    durable.remove(temp)
+    os.link(folder / MANIFEST, temp)
+    os.rename(temp, folder / PREVIOUS)
+
+
+def _checksum(document: dict[str, object]) -> str:
+    plain = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _refuse_newer(document: dict[str, object], path: Path) -> None:
+    number = document.get("schema")
+    if isinstance(number, int) and number > SCHEMA:
+        fix = f"install a batchbox that knows manifest schema {number}"
+        raise Stop(f"{path} was written by a newer batchbox", fix, code=TOO_NEW)

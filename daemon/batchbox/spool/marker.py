@@ -1,0 +1,161 @@
+"""Who a spool is, and who holds it."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import uuid
+from pathlib import Path
+
+from batchbox.core.errors import Offline, Stop
+from batchbox.core.manifest import Owner
+from batchbox.core.storage import Taken
+from batchbox.spool import durable
+from batchbox.spool.layout import FOLDERS, Layout
+
+FORMAT = 1
+NO_SPOOL = 3  # exit code
+NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs"})
+
+
+def make_spool(root: Path) -> str:
+    """Make *root* a spool, or complete one; return its id. What is there stays."""
+    layout = Layout(root)
+    root.mkdir(parents=True, exist_ok=True)
+    for name in FOLDERS:
+        durable.make_folder(root / name)
+    os.chmod(layout.work, 0o700)
+    if layout.marker.exists():
+        return read_marker(layout)
+    spool_id = str(uuid.uuid4())
+    with durable.write_whole(layout.marker) as file:
+        file.write(json.dumps({"spool_id": spool_id, "format": FORMAT}).encode() + b"\n")
+    return spool_id
+
+
+def read_marker(layout: Layout) -> str:
+    """Return the spool's id. Raise `Stop` if *root* is no spool, or one of a newer format."""
+    try:
+        marker = json.loads(layout.marker.read_bytes())
+        spool_id, number = str(marker["spool_id"]), int(marker["format"])
+    except FileNotFoundError:
+        fix = f"make one with: batchbox init {layout.root}"
+        raise Stop(f"{layout.root} is not a spool (it has no .batchbox)", fix, code=NO_SPOOL) from None
+    except PermissionError:
+        raise Stop(f"{layout.marker} cannot be read", "check its owner and mode", code=NO_SPOOL) from None
+    except (ValueError, KeyError, TypeError):
+        fix = "restore it from a backup; the spool_id stands in every manifest under work/"
+        raise Stop(f"{layout.marker} is damaged", fix, code=NO_SPOOL) from None
+    if number > FORMAT:
+        fix = f"install a batchbox that knows spool format {number}"
+        raise Stop(f"{layout.root} was made by a newer batchbox", fix, code=NO_SPOOL)
+    return spool_id
+
+
+class Held(Stop):
+    """Somebody else holds the lock: a daemon, or for an instant a command that asks for one."""
+
+
+class FolderLease:
+    """The right to work a spool: an flock(2) on its marker, held as long as the process lives."""
+
+    def __init__(self, layout: Layout, epoch: int) -> None:
+        """Take it, or raise `Held`. *epoch* has to be higher than that of any holder before."""
+        self._layout = layout
+        spool_id = read_marker(layout)
+        self._descriptor = os.open(layout.marker, os.O_RDONLY | os.O_CLOEXEC)
+        if not _try_lock(self._descriptor, fcntl.LOCK_EX):
+            os.close(self._descriptor)
+            raise Held(f"another batchbox is running on {layout.root}", "stop it first", code=NO_SPOOL)
+        self._inode = os.fstat(self._descriptor).st_ino
+        self._taken = Taken(spool_id, epoch, _this_process())
+
+    @property
+    def taken(self) -> Taken:
+        """Return whose it is."""
+        return self._taken
+
+    def holds(self, seconds: float) -> bool:
+        """Say whether it is held: a local lock is, until the process ends."""
+        return seconds >= 0 and self._is_there()
+
+    def check(self) -> None:
+        """Raise `Offline` unless the marker that was locked still stands in its place."""
+        if not self._is_there():
+            fix = "mount the file system again, or put .batchbox back; work goes on by itself"
+            raise Offline(f"{self._layout.root} is not the spool that was opened", fix)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.stat(self._layout.marker).st_ino == self._inode
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Give it up."""
+        os.close(self._descriptor)
+
+
+def _this_process() -> Owner:
+    try:
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        boot_id = "unknown"
+    return Owner(host=socket.gethostname(), boot_id=boot_id, pid=os.getpid())
+
+
+def _try_lock(descriptor: int, mode: int) -> bool:
+    try:
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+def is_held(layout: Layout) -> bool:
+    """Say whether a daemon is running on the spool."""
+    descriptor = os.open(layout.marker, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def prove(layout: Layout) -> None:
+    """Raise `Stop` unless a file can really be moved through every folder of the spool."""
+    _refuse_network(layout.root)
+    name = f".probe-{os.getpid()}"
+    here = layout.work / name
+    try:
+        for folder in FOLDERS:
+            durable.make_folder(layout.root / folder)
+        here.write_bytes(b"")
+        for folder in ("inbox", "outbox", "rejected", "hold", "done", "state"):
+            there = layout.root / folder / name
+            os.rename(here, there)
+            here = there
+    except OSError as error:
+        fix = "all its folders must lie on one file system and belong to the user batchbox runs as"
+        raise Stop(f"the spool cannot be used: {error}", fix, code=NO_SPOOL) from None
+    finally:
+        durable.remove(here)
+
+
+def _refuse_network(root: Path) -> None:
+    kind = _file_system(os.stat(root).st_dev)
+    if kind in NETWORK:
+        fix = "put the spool on a local disk; locks and renames cannot be trusted there"
+        raise Stop(f"{root} lies on a network file system ({kind})", fix, code=NO_SPOOL)
+
+
+def _file_system(device: int) -> str:
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return "unknown"
+    kinds = [line.split(" - ")[1].split()[0] for line in lines if line.split()[2] == wanted]
+    return kinds[-1] if kinds else "unknown"
