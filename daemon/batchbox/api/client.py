@@ -1,0 +1,161 @@
+"""The only code that speaks to Anthropic.
+
+The SDK is used for what it knows (address, authentication, version header, error classes) and kept from
+what would cost money: it never repeats a call (`max_retries=0`: each repeated create is another paid
+batch), never follows a redirect (the prompts would go with it), takes nothing from the environment, and
+sends the key to no other origin.
+"""
+
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from urllib.parse import urljoin, urlsplit
+
+import anthropic
+import httpx2
+
+from batchbox.api.failures import explain_create, explain_read, is_not_found
+from batchbox.api.prices import price_row
+from batchbox.api.wire import read_batch, read_page
+from batchbox.core.errors import Gone, InDoubt, TryLater
+from batchbox.core.storage import Batch, Body, Page
+
+BATCHES = "/v1/messages/batches"
+CHUNK = 1 << 18
+CONNECT_SECONDS = 10.0
+STALL_SECONDS = 60.0
+LINGER_NONE = struct.pack("ii", 1, 0)
+
+# A killed process's kernel would still deliver what lies in the socket's buffer, the last byte of a body
+# included; with a linger of 0 it resets the connection instead. TCP_USER_TIMEOUT ends a send that
+# nobody acknowledges (socket(7), tcp(7)).
+SOCKET_OPTIONS: list[tuple[int, int, int] | tuple[int, int, bytes | bytearray]] = [
+    (socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NONE)
+]
+if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux only
+    SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALL_SECONDS * 1000)))
+
+
+class _WithheldBody:
+    """Gives a body's bytes once, and calls *commit* when all but the last are out of our hands."""
+
+    def __init__(self, body: Body, commit: Callable[[], None]) -> None:
+        self._body = body
+        self._commit = commit
+        self.committed = False
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._read()
+        except Exception as failure:
+            self.failure = failure  # the SDK would hide it behind a connection error
+            raise
+
+    def _read(self) -> Iterator[bytes]:
+        with self._body.open() as file:
+            left = self._body.size - 1
+            while left:
+                chunk = file.read(min(CHUNK, left))
+                if not chunk:
+                    raise TryLater("a part's body is shorter than its manifest says")
+                left -= len(chunk)
+                yield chunk
+            last = file.read(1)
+            self._commit()
+            self.committed = True
+            yield last
+
+
+class AnthropicApi:
+    """`core.storage.Api` over HTTP. *answer_seconds*: how long a create may wait for its answer."""
+
+    def __init__(self, key: str, base_url: str, answer_seconds: float = 600.0) -> None:
+        self._key = key
+        self._base_url = base_url.rstrip("/")
+        self._answer = httpx2.Timeout(answer_seconds, connect=CONNECT_SECONDS, write=STALL_SECONDS)
+        self._reader = self._connect(httpx2.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS))
+
+    def _connect(self, timeout: httpx2.Timeout) -> anthropic.Anthropic:
+        transport = httpx2.HTTPTransport(trust_env=False, socket_options=SOCKET_OPTIONS)
+        client = httpx2.Client(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
+        return anthropic.Anthropic(
+            api_key=self._key,
+            base_url=self._base_url,
+            http_client=client,
+            timeout=timeout,
+            max_retries=0,
+            open_telemetry=False,
+        )
+
+    def create(self, body: Body, commit: Callable[[], None]) -> tuple[Batch, str]:
+        """Send a part on a connection of its own, so that no stale one can swallow it."""
+        content = _WithheldBody(body, commit)
+        headers = {"Content-Length": str(body.size), "Content-Type": "application/json"}
+        with self._connect(self._answer) as client:
+            try:
+                answer = client.post(
+                    BATCHES, cast_to=httpx2.Response, content=content, options={"headers": headers}
+                )
+            except anthropic.APIError as error:
+                if content.failure and not content.committed:
+                    raise content.failure from None
+                raise explain_create(error, content.committed) from None
+        try:
+            return read_batch(answer.content), answer.headers.get("date", "")
+        except TryLater as error:
+            raise InDoubt(error.problem) from None
+
+    def page(self, after: str | None = None, limit: int = 1000) -> Page:
+        """Ask for one page of the list."""
+        query = {"limit": limit} | ({"after_id": after} if after else {})
+        answer = self._get(BATCHES, {"params": query})
+        return read_page(answer.content, answer.headers.get("date", ""))
+
+    def retrieve(self, batch_id: str) -> Batch | None:
+        """Ask for one batch; a 404 is normal for a while after its creation."""
+        try:
+            answer = self._reader.get(f"{BATCHES}/{batch_id}", cast_to=httpx2.Response)
+        except anthropic.APIError as error:
+            if is_not_found(error):
+                return None
+            raise explain_read(error) from None
+        return read_batch(answer.content)
+
+    def _get(self, path: str, options: anthropic.RequestOptions) -> httpx2.Response:
+        try:
+            return self._reader.get(path, cast_to=httpx2.Response, options=options)
+        except anthropic.APIError as error:
+            raise explain_read(error) from None
+
+    @contextmanager
+    def rows(self, batch: Batch) -> Iterator[Iterator[bytes]]:
+        """Stream the results from our own origin, whatever host the batch names."""
+        if batch.archived_at:
+            raise Gone(f"the results of {batch.id} were archived on {batch.archived_at}")
+        headers = {"Accept": "application/binary", "X-Stainless-Raw-Response": "stream"}
+        url = self._results_url(batch)
+        try:
+            answer = self._reader.get(url, cast_to=httpx2.Response, options={"headers": headers})
+        except anthropic.APIError as error:
+            if is_not_found(error):
+                raise TryLater(f"the results of {batch.id} are not there yet") from None
+            raise explain_read(error) from None
+        try:
+            yield answer.iter_bytes()
+        except httpx2.HTTPError as error:
+            raise TryLater(f"the results of {batch.id} broke off ({error})") from None
+        finally:
+            answer.close()
+
+    def _results_url(self, batch: Batch) -> str:
+        ours = f"{self._base_url}{BATCHES}/{batch.id}/results"
+        named = urljoin(ours, batch.results_url or ours)
+        same_origin = urlsplit(named)[:2] == urlsplit(ours)[:2]
+        return named if same_origin else ours
+
+    def price(self, model: str, usage: bytes, at: datetime) -> float | None:
+        """Ask the price library."""
+        return price_row(model, usage, at)
