@@ -1,0 +1,107 @@
+"""The composition root: the real clock, disk and API, put together and run under signals."""
+
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from batchbox import __version__
+from batchbox.api.client import AnthropicApi
+from batchbox.engine.context import Context
+from batchbox.engine.loop import Loop
+from batchbox.engine.mailbox import Hint, Mailbox, StopAsked
+from batchbox.settings import Settings, unknown_variables
+from batchbox.spool.folder import FolderSpool
+from batchbox.spool.hints import watch_inbox
+from batchbox.spool.marker import Held
+
+LOCK_TRIES = 20
+LOCK_STEP = 0.05
+INTERRUPTED = 130
+
+log = structlog.get_logger()
+
+
+class SystemClock:
+    """The one clock."""
+
+    def now(self) -> datetime:
+        """Return the time of day in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever go forward."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for *seconds*."""
+        time.sleep(seconds)
+
+
+def open_spool(root: Path) -> FolderSpool:
+    """Take the spool. A command that looks holds the lock for an instant, so a few tries are made."""
+    clock = SystemClock()
+    for _ in range(LOCK_TRIES):
+        try:
+            return FolderSpool(root, epoch=time.time_ns() // 1_000_000)
+        except Held:
+            clock.wait(LOCK_STEP)
+    return FolderSpool(root, epoch=time.time_ns() // 1_000_000)
+
+
+def run_daemon(root: Path, settings: Settings, key: str, until_idle: bool) -> None:
+    """Work the spool at *root* until a signal comes or, with *until_idle*, nothing is left to do."""
+    spool = open_spool(root)
+    api = AnthropicApi(key, settings.base_url, settings.answer_seconds)
+    ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes)
+    mailbox = Mailbox()
+    with _signals(mailbox):
+        stop_watching = watch_inbox(root, lambda: mailbox.put(Hint()))
+        _announce(root, spool, settings)
+        loop = Loop(ctx, mailbox)
+        try:
+            loop.run(until_idle)
+        finally:
+            stop_watching()
+            spool.close()
+    log.info("daemon.stopped", jobs=len(loop.memory.jobs))
+
+
+def _announce(root: Path, spool: FolderSpool, settings: Settings) -> None:
+    for name, near in unknown_variables(os.environ).items():
+        log.warning("setting.unknown", variable=name, fix=f"did you mean {near}?" if near else "unset it")
+    log.info(
+        "daemon.started",
+        version=__version__,
+        spool=str(root),
+        api=settings.base_url,
+        sees_writers=spool.sees_writers,
+    )
+
+
+@contextmanager
+def _signals(mailbox: Mailbox) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into mail, the second into the end."""
+    asked = False
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            sys.exit(INTERRUPTED)
+        asked = True
+        mailbox.put(StopAsked())
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The loop, the mailbox, and one module a step."""

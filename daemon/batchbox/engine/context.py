@@ -1,0 +1,40 @@
+"""What every step is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchbox.core.storage import Api, Clock, Spool, spell
+from batchbox.settings import Settings
+
+REQUEST = "request.jsonl"
+SKIPPED = "skipped.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The world, as the engine knows it. *entropy* gives that many random bytes."""
+
+    spool: Spool
+    api: Api
+    clock: Clock
+    settings: Settings
+    entropy: Callable[[int], bytes]
+
+    def stamp(self) -> str:
+        """Return the time of day as manifests write it."""
+        return spell(self.clock.now())
+
+
+def body_name(label: str) -> str:
+    """Return the name of the exact bytes that go out for a part."""
+    return f"{label}.body.json"
+
+
+def index_name(label: str) -> str:
+    """Return the name of the list of a part's requests: line number, base, and own id if another."""
+    return f"{label}.index.jsonl"
+
+
+def rows_name(label: str) -> str:
+    """Return the name of a part's rows as they were fetched."""
+    return f"{label}.rows.jsonl"

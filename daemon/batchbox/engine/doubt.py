@@ -1,0 +1,129 @@
+"""Doubt: to find out whether a submission without an answer created a batch.
+
+Settle, look twice at everything newer than the cursor, and believe only a row that carries our nonce.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import structlog
+
+from batchbox.core.errors import Gone, TryLater
+from batchbox.core.ledger import read_row
+from batchbox.core.manifest import Intent, Part
+from batchbox.core.marker import unmark
+from batchbox.core.plan import PartKey
+from batchbox.core.states import Event, PartState
+from batchbox.core.storage import Api, Batch, Stored
+from batchbox.engine.context import Context
+
+MARGIN = timedelta(minutes=10)  # where the cursor was deleted, look back this far before the intent
+
+log = structlog.get_logger()
+
+
+def recover(ctx: Context, stored: Stored, key: PartKey) -> Stored:
+    """Put a part that nobody is sending where it belongs: nothing left this host, or in doubt."""
+    part = stored.manifest.part(key)
+    if part.state is PartState.PREPARED:
+        return _become(ctx, stored, part, Event.NOT_SENT)
+    reason = "the process ended before the answer came"
+    log.warning("part.doubted", job=stored.manifest.job, part=part.label, problem=reason)
+    return _become(ctx, stored, part, Event.UNANSWERED, doubt=reason)
+
+
+def _become(ctx: Context, stored: Stored, part: Part, event: Event, **facts: object) -> Stored:
+    return ctx.spool.save(stored.manifest.with_part(part.after(event, **facts)), stored.version)
+
+
+def look(ctx: Context, part: Part, owned: frozenset[str]) -> frozenset[str]:
+    """Return the batches that may be *part*: newer than its cursor, of its size, nobody else's."""
+    if part.intent is None:
+        raise TryLater("a part in doubt has no intent")
+    newer, found_cursor = _list_newer(ctx.api, part.intent)
+    known = owned | set(part.struck)
+    return frozenset(
+        batch.id
+        for batch in newer
+        if batch.total == part.requests
+        and batch.id not in known
+        and (found_cursor or _may_be_after(batch, part.intent))
+    )
+
+
+def _list_newer(api: Api, intent: Intent) -> tuple[list[Batch], bool]:
+    """Return every batch listed before the cursor comes up, and whether it did."""
+    newer: list[Batch] = []
+    for batch in _walk(api):
+        if batch.id == intent.cursor:
+            return newer, True
+        newer.append(batch)
+    return newer, False
+
+
+def _walk(api: Api) -> Iterator[Batch]:
+    page = api.page()
+    yield from page.batches
+    while page.has_more:
+        page = api.page(after=page.batches[-1].id)
+        yield from page.batches
+
+
+def _may_be_after(batch: Batch, intent: Intent) -> bool:
+    """Compare the server's own times only; what cannot be read counts as newer."""
+    try:
+        intended = parsedate_to_datetime(intent.date)
+        return datetime.fromisoformat(batch.created_at) >= intended - MARGIN
+    except (ValueError, TypeError):
+        return True
+
+
+def judge(ctx: Context, stored: Stored, key: PartKey, found: frozenset[str]) -> Stored:
+    """Conclude the second look: nothing was created, or these might be ours."""
+    part = stored.manifest.part(key)
+    facts = {"job": stored.manifest.job, "part": part.label}
+    if not found:
+        log.info("part.cleared", **facts)
+        return _become(ctx, stored, part, Event.NONE_FOUND)
+    log.info("part.suspected", **facts, candidates=sorted(found))
+    return _become(ctx, stored, part, Event.SOME_FOUND, candidates=tuple(sorted(found)))
+
+
+def prove(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
+    """Read the first row of *batch*: it carries our nonce, or the batch is a stranger's."""
+    part = stored.manifest.part(key)
+    facts = {"job": stored.manifest.job, "part": part.label, "batch": batch.id}
+    try:
+        wire_id = _first_id(ctx.api, batch)
+    except Gone as gone:
+        log.error("part.undecided", **facts, problem=gone.problem)
+        return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=gone.problem)
+    if unmark(wire_id, part.nonce):
+        log.info("part.proven", **facts)
+        times = {"submitted_at": batch.created_at, "candidates": ()}
+        return _become(ctx, stored, part, Event.PROVEN, batch_id=batch.id, **times)
+    log.info("part.struck", **facts)
+    left = tuple(one for one in part.candidates if one != batch.id)
+    event = Event.STRUCK if left else Event.NONE_FOUND
+    return _become(ctx, stored, part, event, candidates=left, struck=(*part.struck, batch.id))
+
+
+def _first_id(api: Api, batch: Batch) -> str:
+    begun = b""
+    with api.rows(batch) as chunks:
+        for chunk in chunks:
+            begun += chunk
+            if b"\n" in chunk:
+                return read_row(begun.partition(b"\n")[0]).wire_id
+    if not begun.strip():
+        raise TryLater(f"the results of {batch.id} are empty")
+    return read_row(begun).wire_id
+
+
+def lose_sight(ctx: Context, stored: Stored, key: PartKey, batch_id: str) -> Stored:
+    """Give up on a candidate that was deleted before its first row could be read."""
+    part = stored.manifest.part(key)
+    problem = f"batch {batch_id} may have been this part, but was deleted before it could be read"
+    log.error("part.undecided", job=stored.manifest.job, part=part.label, batch=batch_id, problem=problem)
+    return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem)

@@ -1,0 +1,78 @@
+"""The errors file: what did not succeed, each with its line, the reason, and the original request.
+
+A line of it is itself a line that can be dropped: correct what stands under `request` and drop it back in.
+"""
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import msgspec
+
+from batchbox.core.ledger import Row
+from batchbox.core.lines import BOM
+from batchbox.core.manifest import Manifest
+from batchbox.engine.context import REQUEST, SKIPPED, Context
+from batchbox.engine.index import Entry
+
+_skipped = msgspec.json.Decoder(dict[str, Any])
+
+
+class ErrorsFile:
+    """Written in the order of lines: the requests that failed, and the lines that were skipped."""
+
+    def __init__(self, ctx: Context, job: Manifest, name: str) -> None:
+        self._ctx = ctx
+        self._job = job
+        self._out: AbstractContextManager[BinaryIO] = ctx.spool.create(job.job, name)
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        self._file = self._out.__enter__()
+        self._request = self._ctx.spool.open(self._job.job, REQUEST)
+        self._line = 0
+        self._skips = self._ctx.spool.open(self._job.job, SKIPPED)
+        self._next_skip = self._skips.readline()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._request.close()
+        self._skips.close()
+        self._out.__exit__(kind, error, trace)
+
+    def add(self, entry: Entry, row: Row) -> None:
+        """Add a request that did not succeed."""
+        self._add_skips(before=entry.line)
+        original = self._original(entry.line)
+        fields = {"line": entry.line, "custom_id": entry.custom_id}
+        reason = {"outcome": row.outcome, "problem": row.reason}
+        head = msgspec.json.encode(fields | {"reason": reason})[:-1]
+        self._write(head + b',"request":' + original + b"}\n")
+
+    def finish(self) -> None:
+        """Add the skipped lines that are left."""
+        self._add_skips(before=None)
+
+    def _write(self, line: bytes) -> None:
+        self._file.write(line)
+        self.count += 1
+
+    def _add_skips(self, before: int | None) -> None:
+        while self._next_skip and (before is None or _skipped.decode(self._next_skip)["line"] < before):
+            self._write(self._next_skip)
+            self._next_skip = self._skips.readline()
+
+    def _original(self, number: int) -> bytes:
+        """Return line *number* of the dropped file, as the JSON it was; null if it is that no more."""
+        text = b""
+        while self._line < number:
+            text = self._request.readline()
+            self._line += 1
+        text = text.removeprefix(BOM).strip(b" \t\r\n")
+        try:
+            msgspec.json.decode(text, type=msgspec.Raw)
+        except (msgspec.DecodeError, RecursionError):
+            return b"null"
+        return text

@@ -1,0 +1,56 @@
+"""Health: how things are, for `batchbox status` and whoever else looks.
+
+Written when it changes and every few seconds, never synced: it may be lost at any time.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+from batchbox.core.backoff import Backoff
+from batchbox.core.names import show
+from batchbox.engine.context import Context
+from batchbox.engine.intake import Waiting
+from batchbox.engine.memory import Memory
+
+BEAT_SECONDS = 5.0
+SHOWN = 200
+
+
+class Health:
+    """Puts down the facts that no manifest holds."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._last: dict[str, Any] = {}
+        self._next = 0.0
+
+    def report(self, memory: Memory, waiting: tuple[Waiting, ...], flags: frozenset[str]) -> None:
+        """Write them, unless they are as they were a moment ago."""
+        now = self._ctx.clock.monotonic()
+        facts = {
+            "waiting": [_tell(one) for one in waiting[:SHOWN] if not one.obstacle.passing],
+            "waiting_total": len(waiting),
+            "flags": sorted(flags),
+            "sending": _explain(memory.create, now),
+            "asking": _explain(memory.read, now),
+            "jobs": {job: _explain(backoff, now) for job, backoff in memory.backoffs.items()},
+        }
+        if facts == self._last and now < self._next:
+            return
+        self._last, self._next = facts, now + BEAT_SECONDS
+        owner = self._ctx.spool.lease.taken.owner
+        beat = {"time": self._ctx.stamp(), "pid": owner.pid, "host": owner.host}
+        with suppress(OSError):  # a full disk must not stop the work that may free it
+            self._ctx.spool.report(beat | facts)
+
+
+def _tell(waiting: Waiting) -> dict[str, Any]:
+    incoming, obstacle = waiting.incoming, waiting.obstacle
+    facts = {"file": show(incoming.name), "queue": incoming.queue, "bytes": incoming.size}
+    return facts | {"problem": obstacle.problem, "fix": obstacle.fix}
+
+
+def _explain(backoff: Backoff, now: float) -> dict[str, str] | None:
+    if not backoff.problem or backoff.is_open(now):
+        return None
+    return {"problem": backoff.problem, "fix": backoff.fix}

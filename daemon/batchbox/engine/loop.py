@@ -1,0 +1,280 @@
+"""The loop: look at the disk, plan, begin what is due, take in what finished.
+
+One thread decides; steps run in daemon threads and only mail their end. A restart runs this same code
+on what is on the disk, and so does every failed step: its job is read again and planned anew.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+
+import structlog
+
+from batchbox.core import plan
+from batchbox.core.backoff import Backoff
+from batchbox.core.errors import BatchboxError, Damaged, InDoubt, Offline, Stop, TryLater
+from batchbox.core.manifest import JobId, Manifest
+from batchbox.core.settle import Incoming
+from batchbox.core.states import HELD, Event
+from batchbox.core.storage import Stored
+from batchbox.engine.claim import claim
+from batchbox.engine.context import Context
+from batchbox.engine.health import Health
+from batchbox.engine.intake import Intake
+from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, StopAsked
+from batchbox.engine.memory import Memory
+from batchbox.engine.poll import Polled
+from batchbox.engine.steps import Briefing, Left, Looked, perform, perform_poll
+from batchbox.engine.submit import Submitted
+
+CLAIMS_AT_ONCE = 16  # about half a second on a slow disk: the loop stays awake
+SETTLING_STEP = 0.05
+
+log = structlog.get_logger()
+
+
+def start_thread(work: Callable[[], None]) -> None:
+    """Run *work* beside the loop; the process does not wait for it."""
+    Thread(target=work, daemon=True).start()
+
+
+class Loop:
+    """The deciding thread. *start* runs a step; tests may run it in place."""
+
+    def __init__(
+        self, ctx: Context, mailbox: Mailbox, start: Callable[[Callable[[], None]], None] = start_thread
+    ) -> None:
+        self._ctx = ctx
+        self._mailbox = mailbox
+        self._start = start
+        self._intake = Intake(ctx)
+        self._health = Health(ctx)
+        self.memory = Memory()
+        self._next_scan = 0.0
+        self._flags: frozenset[str] = frozenset()
+        self._offline = ""
+        self._polled = (0, 0)
+        self._stopping = False
+        self._has_looked = False
+
+    def run(self, until_idle: bool = False) -> None:
+        """Turn until asked to stop; with *until_idle*, until nothing is left to do."""
+        while not self._stopping:
+            self.turn(self._mailbox.take(self._patience()))
+            if until_idle and self.is_idle():
+                break
+        self._wind_down()
+
+    def turn(self, mail: list[Mail]) -> None:
+        """Take in *mail* and begin everything that is due."""
+        for item in mail:
+            self._take_in(item)
+        try:
+            self._ctx.spool.check()
+            self._look()
+        except (Offline, OSError) as error:
+            self._go_offline(str(error), getattr(error, "fix", "see whether the disk is there and whole"))
+            return
+        self._offline = ""
+        if not self._stopping:
+            for action in plan.plan(self._view()):
+                self._begin(action)
+        self._health.report(self.memory, self._intake.waiting, self._flags)
+
+    def is_idle(self) -> bool:
+        """Say whether nothing is left to do but what needs a person or a producer."""
+        quiet = self._has_looked and not self._intake.is_settling and not self._offline
+        return quiet and not self.memory.jobs and not self.memory.busy
+
+    def _now(self) -> float:
+        return self._ctx.clock.monotonic()
+
+    def _view(self) -> plan.View:
+        settings = self._ctx.settings
+        paused = "PAUSE" in self._flags
+        return self.memory.view(self._now(), paused, settings.doubt_seconds, settings.transfers)
+
+    def _patience(self) -> float:
+        """Return how long there is nothing to do without news."""
+        due = min(self._next_scan, plan.next_moment(self._view()))
+        if self._intake.is_settling:
+            due = min(due, self._now() + SETTLING_STEP)
+        return max(0.0, due - self._now())
+
+    def _go_offline(self, problem: str, fix: str) -> None:
+        if problem != self._offline:
+            log.error("spool.offline", problem=problem, fix=fix)
+        self._offline = problem
+        self._next_scan = self._now() + self._ctx.settings.scan_seconds
+
+    def _look(self) -> None:
+        now = self._now()
+        if now < self._next_scan and not self._intake.is_settling:
+            return
+        self._next_scan = now + self._ctx.settings.scan_seconds
+        self._flags = self._ctx.spool.flags()
+        self._look_at_work(now)
+        room = self._ctx.settings.max_jobs - len(self.memory.jobs)
+        if self._flags or self._stopping:
+            room = 0
+        for incoming in self._intake.look(now, max(room, 0), CLAIMS_AT_ONCE):
+            self._claim(incoming)
+        self._has_looked = True
+
+    def _claim(self, incoming: Incoming) -> None:
+        try:
+            stored = claim(self._ctx, incoming, self.memory.reservations())
+        except (TryLater, OSError) as error:
+            log.warning("file.waiting", file=incoming.name, problem=str(error), fix=getattr(error, "fix", ""))
+            return
+        if stored:
+            self.memory.remember(stored, self._now())
+
+    def _look_at_work(self, now: float) -> None:
+        """Take up jobs that are in work/ and not in memory, and forget those that are gone."""
+        present = set(self._ctx.spool.jobs())
+        for job in [job for job in self.memory.jobs if job not in present and job not in self.memory.busy]:
+            self.memory.forget(job)
+        for job in sorted(present - self.memory.jobs.keys() - self.memory.busy):
+            stored = self._load(job)
+            if stored:
+                self.memory.remember(self._release(stored), now)
+
+    def _load(self, job: JobId) -> Stored | None:
+        """Read a job; one that cannot be believed is put aside for a person."""
+        try:
+            return self._ctx.spool.load(job)
+        except Damaged as damage:
+            self._park(job, damage)
+            return None
+
+    def _park(self, job: JobId, reason: BatchboxError) -> None:
+        log.error("job.held", job=job, problem=reason.problem, fix=reason.fix)
+        self._ctx.spool.park(job, reason.problem, reason.fix)
+        self.memory.forget(job)
+
+    def _release(self, stored: Stored) -> Stored:
+        """Look again for the parts that a person moved back from hold/."""
+        job: Manifest = stored.manifest
+        held = [part for part in job.parts if part.state in HELD]
+        for part in held:
+            job = job.with_part(part.after(Event.RELEASED, candidates=(), struck=()))
+        if held:
+            log.info("job.released", job=job.job)
+        return self._ctx.spool.save(job, stored.version) if held else stored
+
+    def _begin(self, action: plan.Action) -> None:
+        ctx, mailbox, memory = self._ctx, self._mailbox, self.memory
+        if isinstance(action, plan.Poll):
+            memory.polling = True
+            self._start(lambda: mailbox.put(_attempt(action, lambda: perform_poll(ctx, action))))
+            return
+        stored = memory.jobs[action.job]
+        briefing = Briefing(
+            horizon=memory.horizon,
+            owned=memory.owned(),
+            found=memory.found.get((action.job, getattr(action, "part", (0, 0))), frozenset()),
+            is_reserved=memory.reservations(but=action.job),
+        )
+        memory.busy.add(action.job)
+        memory.submitting = memory.submitting or isinstance(action, plan.Submit)
+        self._start(lambda: mailbox.put(_attempt(action, lambda: perform(ctx, action, stored, briefing))))
+
+    def _take_in(self, mail: Mail) -> None:
+        match mail:
+            case Hint():
+                self._next_scan = 0.0
+            case StopAsked():
+                self._stopping = True
+            case Finished(action=plan.Poll()):
+                self._take_in_poll(mail)
+            case Finished(action=action):
+                self._take_in_step(action, mail)
+
+    def _take_in_poll(self, mail: Finished) -> None:
+        now, today = self._now(), self._ctx.clock.now()
+        self.memory.polling = False
+        self.memory.next_poll = now + (self._ctx.settings.poll_seconds or self.memory.poll_interval(today))
+        if isinstance(mail.result, Polled):
+            self.memory.read = Backoff()
+            self.memory.note_poll(mail.result, now, today)
+            self._tell_poll(mail.result)
+        elif mail.error:
+            self._note_failure("api.unreachable", mail.error, job=None, creating=False)
+
+    def _tell_poll(self, polled: Polled) -> None:
+        """Log how many batches run, whenever that has changed."""
+        ended = sum(1 for batch in polled.batches.values() if batch and batch.ended)
+        running = len(polled.batches) - ended
+        if (running, ended) != self._polled:
+            log.info("batches.polled", running=running, ended=ended)
+        self._polled = (running, ended)
+
+    def _take_in_step(self, action: plan.Action, mail: Finished) -> None:
+        if isinstance(action, plan.Poll):
+            return
+        memory, job, now = self.memory, action.job, self._now()
+        memory.busy.discard(job)
+        if isinstance(action, plan.Submit):
+            memory.submitting = False
+        if mail.error:
+            self._recover(action, mail.error)
+            return
+        memory.backoffs.pop(job, None)
+        match mail.result:
+            case Submitted(stored=stored, horizon=horizon):
+                memory.create, memory.horizon = Backoff(), horizon
+                memory.next_poll = min(memory.next_poll, now + (self._ctx.settings.poll_seconds or 5.0))
+                memory.remember(stored, now)
+            case Looked(found=found) if isinstance(action, plan.Look):
+                memory.note_look((job, action.part), found, now)
+            case Left():
+                memory.forget(job)
+            case Stored() as stored:
+                memory.remember(stored, now)
+
+    def _recover(self, action: plan.JobAction, error: Exception) -> None:
+        """Believe the disk after a step has failed, and wait before the next try."""
+        creating = isinstance(action, plan.Submit)
+        if isinstance(error, Stop):
+            raise error
+        with suppress(Offline, OSError):  # then the next look at work/ reads it again
+            if isinstance(error, Damaged):
+                self._park(action.job, error)
+                return
+            self.memory.jobs.pop(action.job, None)
+            stored = self._load(action.job)
+            if stored:
+                self.memory.remember(stored, self._now())
+        self._note_failure("job.postponed", error, action.job, creating)
+
+    def _note_failure(self, event: str, error: Exception, job: JobId | None, creating: bool) -> None:
+        memory, now = self.memory, self._now()
+        problem, fix = str(error), getattr(error, "fix", "")
+        after = error.after if isinstance(error, TryLater) else None
+        shared = job is None or isinstance(error, InDoubt) or (isinstance(error, TryLater) and error.shared)
+        if isinstance(error, BatchboxError | OSError):
+            log.warning(event, job=job, problem=problem, fix=fix)
+        else:
+            log.error(event, job=job, problem=f"a bug in batchbox: {error!r}", exc_info=error)
+        if shared and creating:
+            memory.create = memory.create.failed(now, problem, fix, after)
+        elif shared:
+            memory.read = memory.read.failed(now, problem, fix, after)
+        elif job:
+            memory.backoffs[job] = memory.backoffs.get(job, Backoff()).failed(now, problem, fix, after)
+
+    def _wind_down(self) -> None:
+        """Give what is under way a little time; what is not done by then is found on the disk."""
+        self._stopping = True
+        deadline = self._now() + self._ctx.settings.grace_seconds
+        while self.memory.busy and self._now() < deadline:
+            for mail in self._mailbox.take(deadline - self._now()):
+                self._take_in(mail)
+
+
+def _attempt(action: plan.Action, work: Callable[[], object]) -> Finished:
+    try:
+        return Finished(action, result=work())
+    except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it
+        return Finished(action, error=error)

@@ -1,0 +1,52 @@
+"""The mailbox: the only way into the deciding thread.
+
+Signals, the watcher and finished steps put mail in and do nothing else.
+"""
+
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from batchbox.core.plan import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something moved in the inbox: look now."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """Begin nothing new and return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A step has ended: what it returned, or what it raised."""
+
+    action: Action
+    result: object = None
+    error: Exception | None = None
+
+
+Mail = Hint | StopAsked | Finished
+
+
+class Mailbox:
+    """Holds mail until the loop takes it. `put` is safe in a signal handler and in any thread."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Mail] = SimpleQueue()
+
+    def put(self, mail: Mail) -> None:
+        """Leave *mail* and return at once."""
+        self._queue.put(mail)
+
+    def take(self, seconds: float) -> list[Mail]:
+        """Return all mail there is, after waiting up to *seconds* for the first."""
+        mail: list[Mail] = []
+        try:
+            mail.append(self._queue.get(timeout=max(seconds, 0.0)))
+            while True:
+                mail.append(self._queue.get_nowait())
+        except Empty:
+            return mail

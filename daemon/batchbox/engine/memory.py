@@ -1,0 +1,130 @@
+"""What the loop remembers between turns. All of it can be lost at any time.
+
+The manifests are the truth; this is what was read of them, and what only this process can know: when it
+began to wait, and what the API said last.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from batchbox.core.backoff import Backoff
+from batchbox.core.manifest import JobId
+from batchbox.core.plan import Doubt, PartKey, View, watched
+from batchbox.core.states import PartState
+from batchbox.core.storage import Batch, Stored
+from batchbox.engine.collect import RETAINED
+from batchbox.engine.poll import Polled
+from batchbox.engine.submit import Horizon
+
+FASTEST_POLL = 5.0
+SLOWEST_POLL = 30.0
+AGE_PER_SECOND = 24.0  # poll every 5 s for two minutes, every 30 s after twelve
+
+
+class Memory:
+    """Jobs by id, and what is known beyond their manifests."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[JobId, Stored] = {}
+        self.busy: set[JobId] = set()
+        self.backoffs: dict[JobId, Backoff] = {}
+        self.create = Backoff()
+        self.read = Backoff()
+        self.batches: dict[str, Batch] = {}
+        self.missing: dict[str, float] = {}
+        self.doubts: dict[tuple[JobId, PartKey], Doubt] = {}
+        self.found: dict[tuple[JobId, PartKey], frozenset[str]] = {}
+        self.horizon: Horizon | None = None
+        self.submitting = False
+        self.polling = False
+        self.next_poll = 0.0
+
+    def remember(self, stored: Stored, now: float) -> None:
+        """Take in a manifest as it was read or written at *now*."""
+        job = stored.manifest
+        self.jobs[job.job] = stored
+        in_doubt = {(job.job, part.key) for part in job.parts if part.state is PartState.IN_DOUBT}
+        for key in in_doubt:
+            self.doubts.setdefault(key, Doubt(since=now))
+        for key in [key for key in self.doubts if key[0] == job.job and key not in in_doubt]:
+            del self.doubts[key]
+            self.found.pop(key, None)
+
+    def forget(self, job: JobId) -> None:
+        """Drop a job that is in work/ no more."""
+        self.jobs.pop(job, None)
+        self.backoffs.pop(job, None)
+        for key in [key for key in self.doubts if key[0] == job]:
+            del self.doubts[key]
+            self.found.pop(key, None)
+
+    def note_look(self, key: tuple[JobId, PartKey], found: frozenset[str], now: float) -> None:
+        """Keep what the first look for a part in doubt found."""
+        if key in self.doubts:
+            self.doubts[key] = replace(self.doubts[key], looked_at=now)
+            self.found[key] = found
+
+    def note_poll(self, polled: Polled, now: float, today: datetime) -> None:
+        """Keep what the API said of the running batches."""
+        self.horizon = polled.horizon
+        self.batches = {batch.id: batch for batch in polled.batches.values() if batch}
+        gone = {batch_id for batch_id, batch in polled.batches.items() if batch is None}
+        self.missing = {batch_id: self.missing.get(batch_id, now) for batch_id in gone}
+        for batch_id, created_at in self._submitted():
+            if batch_id in gone and today - created_at > RETAINED:
+                # nobody will ever see it again: let the fetch of its rows find that out
+                spelled = created_at.isoformat()
+                self.batches[batch_id] = Batch(batch_id, ended=True, total=0, created_at=spelled)
+
+    def _submitted(self) -> list[tuple[str, datetime]]:
+        return [
+            (part.batch_id, datetime.fromisoformat(part.submitted_at))
+            for stored in self.jobs.values()
+            for part in stored.manifest.parts
+            if part.state is PartState.SUBMITTED and part.batch_id and part.submitted_at
+        ]
+
+    def is_watching(self) -> bool:
+        """Say whether any batch is waited for."""
+        return any(True for stored in self.jobs.values() for _ in watched(stored.manifest))
+
+    def poll_interval(self, today: datetime) -> float:
+        """Return seconds between polls: the younger the youngest batch, the shorter."""
+        ages = [today - created_at for _, created_at in self._submitted()]
+        youngest = min(ages, default=timedelta(0)).total_seconds()
+        return min(SLOWEST_POLL, max(FASTEST_POLL, youngest / AGE_PER_SECOND))
+
+    def owned(self) -> frozenset[str]:
+        """Return the batches that parts are known to be."""
+        parts = (part for stored in self.jobs.values() for part in stored.manifest.parts)
+        return frozenset(part.batch_id for part in parts if part.batch_id)
+
+    def reservations(self, but: JobId | None = None) -> Callable[[str, str], bool]:
+        """Return a test whether a job other than *but* has a queue and stem."""
+        stems = {
+            (stored.manifest.source.queue, stored.manifest.stem)
+            for job, stored in self.jobs.items()
+            if job != but
+        }
+        return lambda queue, stem: (queue, stem) in stems
+
+    def view(self, now: float, paused: bool, doubt_seconds: float, slots: int) -> View:
+        """Return all that the plan depends on."""
+        return View(
+            now=now,
+            jobs={job: stored.manifest for job, stored in self.jobs.items()},
+            busy=frozenset(self.busy),
+            paused=paused,
+            submitting=self.submitting,
+            polling=self.polling,
+            slots=slots - len(self.busy),
+            doubt_seconds=doubt_seconds,
+            next_poll=self.next_poll,
+            backoffs=self.backoffs,
+            create=self.create,
+            read=self.read,
+            batches=self.batches,
+            missing=self.missing,
+            doubts=self.doubts,
+        )

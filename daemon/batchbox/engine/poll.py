@@ -1,0 +1,31 @@
+"""Poll: one list call answers for all running batches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from batchbox.core.storage import Api, Batch
+from batchbox.engine.submit import Horizon
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What the API said of each batch, None where it said that there is no such batch."""
+
+    batches: Mapping[str, Batch | None]
+    horizon: Horizon
+
+
+def poll(api: Api, batch_ids: frozenset[str]) -> Polled:
+    """Ask for *batch_ids*: page by page while that is cheaper than asking for each that is left."""
+    page = api.page()
+    horizon = Horizon(page.batches[0].id if page.batches else None, page.date)
+    found: dict[str, Batch | None] = {}
+    pages = 1
+    while True:
+        found |= {batch.id: batch for batch in page.batches if batch.id in batch_ids}
+        left = batch_ids - found.keys()
+        if not left or not page.has_more or pages >= len(left):
+            break
+        page = api.page(after=page.batches[-1].id)
+        pages += 1
+    return Polled(found | {batch_id: api.retrieve(batch_id) for batch_id in left}, horizon)

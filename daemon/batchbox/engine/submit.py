@@ -1,0 +1,121 @@
+"""Submit: a part becomes at most one paid batch. The order is kept in `core.states`."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from batchbox.core.errors import Damaged, InDoubt, Offline, Refused, TryLater
+from batchbox.core.manifest import Intent, Part, Refusal
+from batchbox.core.plan import PartKey
+from batchbox.core.states import Event, PartState
+from batchbox.core.storage import Batch, Body, Stored
+from batchbox.engine.context import Context, body_name
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The newest batch id known (None: there was none) and the server's clock at that time.
+
+    An older one is safe, only slower: it makes a part in doubt look at more batches.
+    """
+
+    newest: str | None
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What a submission left behind."""
+
+    stored: Stored
+    horizon: Horizon
+
+
+class _Attempt:
+    """One try at one part: each step is durable before the next begins."""
+
+    def __init__(self, ctx: Context, stored: Stored, key: PartKey) -> None:
+        self._ctx = ctx
+        self.stored = stored
+        self._key = key
+
+    @property
+    def part(self) -> Part:
+        """The part as it is now."""
+        return self.stored.manifest.part(self._key)
+
+    def become(self, event: Event, **facts: object) -> None:
+        """Make *event* durable."""
+        changed = self.stored.manifest.with_part(self.part.after(event, **facts))
+        self.stored = self._ctx.spool.save(changed, self.stored.version)
+
+    def commit(self) -> None:
+        """Make it durable that the last byte may be out; called just before it leaves."""
+        self._require_lease()
+        self.become(Event.COMMIT)
+
+    def prepare(self, horizon: Horizon) -> None:
+        """Make it durable from where on a batch of ours would have to be looked for."""
+        self._require_lease()
+        intent = Intent(cursor=horizon.newest, date=horizon.date)
+        facts = {"intent": intent, "attempt": self.part.attempt + 1, "candidates": (), "struck": ()}
+        self.become(Event.PREPARE, **facts)
+
+    def _require_lease(self) -> None:
+        if not self._ctx.spool.lease.holds(self._ctx.settings.answer_seconds):
+            raise Offline("the spool is not ours any more, so nothing was sent")
+
+
+def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) -> Submitted:
+    """Send a part. Raise `InDoubt` or `TryLater` after having made that durable."""
+    attempt = _Attempt(ctx, stored, key)
+    _require_intact(ctx, stored.manifest.job, attempt.part)
+    horizon = horizon or _look_around(ctx)
+    attempt.prepare(horizon)
+    part, job = attempt.part, stored.manifest.job
+    name = body_name(part.label)
+    body = Body(open=lambda: ctx.spool.open(job, name), size=part.bytes)
+    facts = {"job": job, "part": part.label, "attempt": part.attempt}
+    log.info("part.sending", **facts, bytes=part.bytes, requests=part.requests)
+    try:
+        batch, date = ctx.api.create(body, attempt.commit)
+    except Refused as refusal:
+        return Submitted(_turn_down(attempt, refusal, facts), horizon)
+    except TryLater as error:
+        sent = attempt.part.state is PartState.COMMITTED
+        attempt.become(Event.TURNED_AWAY if sent else Event.NOT_SENT)
+        log.warning("part.postponed", **facts, problem=error.problem, fix=error.fix)
+        raise
+    except InDoubt as doubt:
+        attempt.become(Event.UNANSWERED, doubt=doubt.problem)
+        log.warning("part.doubted", **facts, problem=doubt.problem)
+        raise
+    return _accept(ctx, attempt, batch, date or horizon.date, facts)
+
+
+def _require_intact(ctx: Context, job: str, part: Part) -> None:
+    if ctx.spool.describe(job, body_name(part.label)) != (part.bytes, part.sha256):
+        fix = "check the disk, then drop the file again"
+        raise Damaged(f"the body of {part.label} is not what was written", fix)
+
+
+def _look_around(ctx: Context) -> Horizon:
+    page = ctx.api.page(limit=1)
+    return Horizon(page.batches[0].id if page.batches else None, page.date)
+
+
+def _turn_down(attempt: _Attempt, refusal: Refused, facts: dict[str, object]) -> Stored:
+    reason = Refusal(
+        problem=refusal.problem, fix=refusal.fix, error=dict(refusal.error), request_id=refusal.request_id
+    )
+    attempt.become(Event.TURNED_DOWN, refusal=reason)
+    log.error("part.refused", **facts, problem=refusal.problem, fix=refusal.fix)
+    return attempt.stored
+
+
+def _accept(ctx: Context, attempt: _Attempt, batch: Batch, date: str, facts: dict[str, object]) -> Submitted:
+    attempt.become(Event.ACCEPTED, batch_id=batch.id, submitted_at=ctx.stamp())
+    log.info("part.submitted", **facts, batch=batch.id)
+    return Submitted(attempt.stored, Horizon(batch.id, date))
