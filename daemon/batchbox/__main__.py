@@ -1,0 +1,5 @@
+"""`python -m batchbox`."""
+
+from batchbox.cli.main import main
+
+main()

@@ -1,0 +1,85 @@
+"""`check`: what would be sent, or every mistake. Needs no key, no spool and no network."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batchbox.cli.options import ConfigOption, JsonOption, SpoolOption, read_settings
+from batchbox.core.errors import Stop
+from batchbox.core.names import show
+from batchbox.engine.ingest import Reading, measure
+from batchbox.settings import BAD_SETTINGS, Settings
+
+WITH_MISTAKES = 1
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to check.")],
+    queue: Annotated[str, typer.Option(help="Check as if dropped into this queue.")] = "default",
+    spool: SpoolOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what would be sent, or what is wrong."""
+    settings = read_settings(spool, config)
+    reports = [_examine(path, queue, settings) for path in files]
+    if as_json:
+        typer.echo(json.dumps(reports, indent=2, ensure_ascii=False))
+    else:
+        for report in reports:
+            _tell(report)
+    if any(report["mistakes_total"] for report in reports):
+        raise typer.Exit(WITH_MISTAKES)
+
+
+def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:
+    name = show(os.fsencode(path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Stop(f"{name} cannot be read: {error.strerror}", "name a file", code=BAD_SETTINGS) from None
+    with open(descriptor, "rb", buffering=1 << 18) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Stop(f"{name} is not a file", "name a file", code=BAD_SETTINGS)
+        rules = settings.for_queue(queue)
+        reading = Reading(file, rules, settings.max_part_bytes, skipped=None)
+        parts = measure(reading, settings.max_part_requests, settings.max_part_bytes)
+        found = reading.conclude()
+    return {
+        "file": name,
+        "would_send": bool(parts) and (rules.skips_bad_lines or not reading.mistakes_total),
+        "lines": found.lines,
+        "requests": found.requests,
+        "parts": [{"requests": requests, "bytes": size} for requests, size in parts],
+        "bytes": sum(size for _, size in parts),
+        "mistakes_total": reading.mistakes_total,
+        "mistakes": [mistake.model_dump(exclude_none=True) for mistake in reading.mistakes],
+    }
+
+
+def _tell(report: dict[str, Any]) -> None:
+    if report["would_send"]:
+        parts, requests = len(report["parts"]), report["requests"]
+        typer.echo(
+            f"{report['file']}: would send {_count(requests, 'request')} in {_count(parts, 'part')}, "
+            f"{report['bytes']:,} bytes"
+        )
+    if not report["mistakes_total"]:
+        return
+    consequence = "those lines would be skipped" if report["would_send"] else "nothing would be sent"
+    typer.echo(f"{report['file']}: {_count(report['mistakes_total'], 'mistake')}, so {consequence}")
+    for mistake in report["mistakes"]:
+        column = f", column {mistake['column']}" if "column" in mistake else ""
+        typer.echo(f"  line {mistake['line']}{column}: {mistake['problem']}")
+        typer.echo(f"    {mistake['fix']}")
+    more = report["mistakes_total"] - len(report["mistakes"])
+    if more:
+        typer.echo(f"  and {more:,} more")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,49 @@
+"""`drop`: put a file into the inbox as it should be done, and wait for its receipt."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batchbox.app import SystemClock
+from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.spool.dropping import Dropped, drop_file, find_receipt
+
+NOT_ALL_WELL = 1
+LOOK_SECONDS = 0.2
+
+
+def drop(
+    file: Annotated[Path, typer.Argument(help="The file to drop.", show_default=False)],
+    spool: SpoolOption = None,
+    queue: Annotated[str, typer.Option(help="The queue to drop it into.")] = "default",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the receipt and tell it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a file into the inbox, whole or not at all."""
+    root = require_spool(spool)
+    dropped = drop_file(root, file, queue)
+    if not wait:
+        if not as_json:
+            typer.echo(f"dropped {file.name}; its receipt will be {dropped.stem}.receipt.json in the outbox")
+        return
+    _await(root, dropped, as_json)
+
+
+def _await(root: Path, dropped: Dropped, as_json: bool) -> None:
+    clock = SystemClock()
+    while (found := find_receipt(root, dropped)) is None:
+        clock.wait(LOOK_SECONDS)
+    path, receipt = found
+    if as_json:
+        typer.echo(json.dumps(receipt, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(f"{receipt['status']}: {receipt['message']}")
+        for mistake in receipt.get("mistakes", []):
+            typer.echo(f"  line {mistake['line']}: {mistake['problem']}; {mistake['fix']}")
+        typer.echo(f"  {path}")
+        for output in receipt["outputs"]:
+            typer.echo(f"  {output['folder']}: {output['name']}")
+    if receipt["status"] != "succeeded":
+        raise typer.Exit(NOT_ALL_WELL)

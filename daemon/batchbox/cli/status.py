@@ -1,0 +1,174 @@
+"""`status`: what is running, waiting and held, why, since when, and what to do."""
+
+import json
+import textwrap
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from batchbox.app import SystemClock
+from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.core.manifest import Manifest, Part
+from batchbox.core.states import JobState, PartState
+from batchbox.spool.survey import HeldJob, Survey, survey
+
+MINUTE, HOUR = 60, 3600
+WIDTH = 80
+NAME_WIDTH = 28
+SHOWN = 20
+
+DOING = {
+    JobState.TAKEN: "being checked",
+    JobState.PUBLISHING: "being published",
+    JobState.DONE: "being archived",
+}
+
+
+def status(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
+    """Tell what waits, runs and is held, and why."""
+    found = survey(require_spool(spool))
+    now = SystemClock().now()
+    if as_json:
+        typer.echo(json.dumps(_as_data(found, now), indent=2, ensure_ascii=False))
+        return
+    _tell_daemon(found, now)
+    _tell_inbox(found)
+    _tell_jobs(found, now)
+    _tell_held(found.held)
+    typer.echo(f"Finished: {found.finished}, in done/; their answers are in outbox/")
+
+
+def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
+    return {
+        "spool": str(found.root),
+        "running": found.running,
+        "sending": found.health.get("sending") if found.running else None,
+        "asking": found.health.get("asking") if found.running else None,
+        "flags": found.health.get("flags", []) if found.running else [],
+        "waiting": found.waiting,
+        "jobs": [
+            {"job": job.job, "file": job.source.name, "queue": job.source.queue, "state": _doing(job, now)}
+            | {"parts": [part.model_dump(mode="json", include=PART_FACTS) for part in job.parts]}
+            | {"problem": (found.health.get("jobs", {}).get(job.job) or {}).get("problem")}
+            for job in found.jobs
+        ],
+        "held": [
+            {"job": held.job, "file": _file(held), "problem": held.problem, "fix": held.fix}
+            for held in found.held
+        ],
+        "finished": found.finished,
+    }
+
+
+PART_FACTS = {"number", "generation", "state", "requests", "attempt", "batch_id", "submitted_at", "doubt"}
+
+
+def _tell_daemon(found: Survey, now: datetime) -> None:
+    health = found.health
+    if not found.running:
+        typer.echo(f"{found.root}: batchbox is not running")
+        typer.echo(f"  start it: batchbox run --spool {found.root}")
+    else:
+        typer.echo(f"{found.root}: running (pid {health.get('pid', '?')}, {_ago(health.get('time'), now)})")
+        for flag in health.get("flags", []):
+            typer.echo(f"  control/{flag} stands: {FLAG_MEANS[flag]}; remove that file to go on")
+        for what in ("sending", "asking"):
+            if health.get(what):
+                typer.echo(f"  {what} waits: {health[what]['problem']}")
+                typer.echo(f"    {health[what]['fix']}")
+    typer.echo("")
+
+
+FLAG_MEANS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}
+
+
+def _tell_inbox(found: Survey) -> None:
+    if not found.waiting:
+        return
+    typer.echo(f"Waiting in the inbox: {len(found.waiting)}")
+    for waiting in found.waiting[:SHOWN]:
+        queue = "" if waiting["queue"] == "default" else f"{waiting['queue']}/"
+        _tell_row(f"{queue}{waiting['file']}", waiting["problem"], waiting["fix"])
+    _tell_rest(len(found.waiting))
+
+
+def _tell_rest(total: int) -> None:
+    if total > SHOWN:
+        typer.echo(f"  and {total - SHOWN} more")
+    typer.echo("")
+
+
+def _tell_row(name: str, *texts: str) -> None:
+    short = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…"
+    lead = f"  {short:<{NAME_WIDTH}}  "
+    for text in filter(None, texts):
+        for line in _wrap(text, WIDTH - len(lead)):
+            typer.echo(lead + line)
+            lead = " " * len(lead)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width) or [""]
+
+
+def _tell_jobs(found: Survey, now: datetime) -> None:
+    if not found.jobs:
+        return
+    typer.echo(f"Under way: {len(found.jobs)}")
+    troubles = found.health.get("jobs", {}) if found.running else {}
+    for job in found.jobs[:SHOWN]:
+        trouble = troubles.get(job.job) or {}
+        _tell_row(job.source.name, _doing(job, now), trouble.get("problem", ""), trouble.get("fix", ""))
+    _tell_rest(len(found.jobs))
+
+
+def _tell_held(held: list[HeldJob]) -> None:
+    if not held:
+        return
+    typer.echo(f"Held for a person: {len(held)}")
+    for one in held[:SHOWN]:
+        _tell_row(_file(one), one.problem, one.fix, f"hold/{one.job}")
+    _tell_rest(len(held))
+
+
+def _file(held: HeldJob) -> str:
+    return held.manifest.source.name if held.manifest else held.job
+
+
+def _doing(job: Manifest, now: datetime) -> str:
+    if job.state is not JobState.RUNNING:
+        return DOING[job.state]
+    counts: dict[str, int] = {}
+    for part in job.parts:
+        counts[_part_doing(part, now)] = counts.get(_part_doing(part, now), 0) + 1
+    return "; ".join(text if len(job.parts) == 1 else f"{count} {text}" for text, count in counts.items())
+
+
+def _part_doing(part: Part, now: datetime) -> str:
+    match part.state:
+        case PartState.READY:
+            return "ready to be sent"
+        case PartState.PREPARED | PartState.COMMITTED:
+            return "being sent"
+        case PartState.IN_DOUBT:
+            return f"sent, in doubt ({part.doubt}): being looked for"
+        case PartState.CANDIDATES:
+            return "in doubt: waits until a batch that may be it has ended"
+        case PartState.SUBMITTED:
+            return f"waiting for its batch, sent {_ago(part.submitted_at, now)}"
+        case PartState.COLLECTED:
+            return "fetched"
+        case PartState.REFUSED:
+            return "refused by the API"
+        case _:
+            return "waits for a person"
+
+
+def _ago(stamp: str | None, now: datetime) -> str:
+    if not stamp:
+        return "at an unknown time"
+    seconds = int((now - datetime.fromisoformat(stamp).astimezone(UTC)).total_seconds())
+    if seconds < 2 * MINUTE:
+        return f"{max(seconds, 0)} s ago"
+    return f"{seconds // MINUTE} min ago" if seconds < 2 * HOUR else f"{seconds // HOUR} h ago"
