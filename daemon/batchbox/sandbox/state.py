@@ -1,0 +1,95 @@
+"""What one sandbox knows: its batches, its open orders, its log, its clock."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+from batchbox.sandbox.batches import Batch
+from batchbox.sandbox.calls import CallLog
+from batchbox.sandbox.checks import Dialect
+from batchbox.sandbox.envelope import Request, parse
+from batchbox.sandbox.faults import FaultBook, Hide
+from batchbox.sandbox.outcomes import OutcomeBook, decide
+from batchbox.sandbox.replies import draw_id
+from batchbox.sandbox.settings import SandboxSettings
+from batchbox.sandbox.uploads import Upload
+from batchbox.sandbox.workspace import Workspace
+
+
+class State:
+    """Everything the endpoints share; only the event loop's own thread may touch it."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self.workspace = Workspace()
+        self.faults = FaultBook()
+        self.outcomes = OutcomeBook()
+        self.calls = CallLog()
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    def now(self) -> float:
+        """Return the server's time, which may differ from this machine's."""
+        return time.time() + self.settings.clock_offset_seconds  # noqa: TID251 - a server has its own clock
+
+    def parse(self, upload: Upload) -> list[Request]:
+        """Return the requests of a create's body, or raise `EnvelopeError`."""
+        duplicates = self.settings.duplicate_ids == "accept"
+        return parse(upload.data, self.settings.max_requests, duplicates)
+
+    def accept(
+        self,
+        upload: Upload,
+        requests: Sequence[Request],
+        dialect: Dialect,
+        *,
+        hide: Hide | None = None,
+        stranger: bool = False,
+    ) -> Batch:
+        """Store a batch: from here on it is worked on and would be billed."""
+        settings, now = self.settings, self.now()
+        batch = Batch(
+            id=draw_id("msgbatch"),
+            created_at=now,
+            requests=requests,
+            verdicts=decide(requests, dialect, self.outcomes),
+            sha256=upload.sha256,
+            size=upload.size,
+            stranger=stranger,
+            work_seconds=settings.work_seconds,
+            cancel_seconds=settings.cancel_seconds,
+            expire_seconds=settings.expire_seconds,
+            retain_seconds=settings.retain_seconds,
+            hidden_until=now + hide.seconds if hide else 0.0,
+            hidden_calls=hide.calls if hide else 0,
+        )
+        self.workspace.add(batch)
+        return batch
+
+    def accept_stranger(self, count: int, prefix: str) -> Batch:
+        """Store a batch as somebody else in the same workspace would have created it."""
+        params = '{"model":"claude-haiku-5-5","max_tokens":16,"messages":[{"role":"user","content":"Hi"}]}'
+        items = (f'{{"custom_id":"{prefix}{number}","params":{params}}}' for number in range(1, count + 1))
+        data = f'{{"requests":[{",".join(items)}]}}'.encode()
+        upload = Upload(data, len(data), hashlib.sha256(data).hexdigest())
+        return self.accept(upload, self.parse(upload), Dialect(), stranger=True)
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        """Call *act* after *seconds*, unless everything is forgotten before."""
+
+        def fire() -> None:
+            self._timers.discard(timer)
+            act()
+
+        timer = asyncio.get_running_loop().call_later(seconds, fire)
+        self._timers.add(timer)
+
+    def reset(self) -> None:
+        """Forget everything, also what was still to come."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self.workspace.clear()
+        self.faults.clear()
+        self.outcomes.clear()
+        self.calls.clear()
