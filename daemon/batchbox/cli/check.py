@@ -42,9 +42,10 @@ def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Stop(f"{name} cannot be read: {error.strerror}", "name a file", code=BAD_SETTINGS) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Stop(f"{name} is not a file", "name a file", code=BAD_SETTINGS)
     with open(descriptor, "rb", buffering=1 << 18) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Stop(f"{name} is not a file", "name a file", code=BAD_SETTINGS)
         rules = settings.for_queue(queue)
         reading = Reading(file, rules, settings.max_part_bytes, skipped=None)
         parts = measure(reading, settings.max_part_requests, settings.max_part_bytes)

@@ -75,12 +75,16 @@ def _tell_daemon(found: Survey, now: datetime) -> None:
             typer.echo(f"  control/{flag} stands: {FLAG_MEANS[flag]}; remove that file to go on")
         for what in ("sending", "asking"):
             if health.get(what):
-                typer.echo(f"  {what} waits: {health[what]['problem']}")
-                typer.echo(f"    {health[what]['fix']}")
+                _tell_lines(f"{what} waits: {health[what]['problem']}", health[what]["fix"])
     typer.echo("")
 
 
 FLAG_MEANS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}
+
+
+def _tell_lines(*texts: str) -> None:
+    for text in texts:
+        typer.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    "))
 
 
 def _tell_inbox(found: Survey) -> None:

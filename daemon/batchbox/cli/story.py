@@ -19,6 +19,7 @@ class Story:
         self._began = clock.monotonic()
         self._offset = 0
         self._files: dict[str, str] = {}
+        self.has_begun = False
 
     def tell(self) -> Iterator[str]:
         """Yield a line for each thing that happened since the last call."""
@@ -35,6 +36,8 @@ class Story:
             facts = json.loads(line)
         except ValueError:
             return ""
+        if facts["event"] == "daemon.started":
+            self.has_begun, self._began = True, self._clock.monotonic()
         if facts["event"] == "job.taken":
             self._files[facts["job"]] = facts["file"]
         sentence = _phrase(facts)
@@ -52,7 +55,7 @@ def _phrase(facts: dict[str, Any]) -> str:
         case "part.submitted":
             return f"sent: batch {facts['batch']}"
         case "batches.polled" if facts["running"]:
-            return f"waiting: {facts['running']} running, {facts['ended']} ended"
+            return f"waiting: {facts['running']} batches running, {facts['ended']} ended"
         case "part.collected":
             return f"fetched: {facts.get('succeeded', 0)} answers"
         case "job.published":
