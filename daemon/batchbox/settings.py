@@ -6,6 +6,7 @@ comes from a systemd credential, a file, or ANTHROPIC_API_KEY, and is handed to 
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -27,8 +29,10 @@ from batchbox.core.settle import Rules
 BAD_SETTINGS = 2  # exit code
 NO_KEY = 4  # exit code
 PREFIX = "BATCHBOX_"
-NOT_SETTINGS = frozenset({"BATCHBOX_SPOOL", "BATCHBOX_CONFIG"})
+NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
 PUBLIC_URL = "https://api.anthropic.com"
+
+KEY = re.compile(r"[!-~]+")
 
 QUIET = 0.2
 QUIET_BLIND = 2.0
@@ -50,7 +54,7 @@ class Queue(BaseModel):
 class Settings(BaseSettings):
     """All settings, with their defaults. Sizes in bytes, times in seconds."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX)
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, allow_inf_nan=False)
 
     model: str = Field("claude-sonnet-5-5", description="model of a line that names none")
     max_tokens: int = Field(4096, ge=1, description="max_tokens of a line that names none")
@@ -151,14 +155,18 @@ def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -
     try:
         return FromFile(**given)
     except ValidationError as error:
-        raise _explain(error, readable) from None
+        raise _explain(error, readable, flags) from None
+    except SettingsError:
+        fix = "write it in JSON, or as tables [queue.NAME] in batchbox.toml"
+        raise Stop(f"{PREFIX}QUEUE is not JSON", fix, code=BAD_SETTINGS) from None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the BATCHBOX_ variables that mean nothing, each with the nearest that does."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | NOT_SETTINGS
-    unknown = [name for name in environ if name.startswith(PREFIX) and name not in known]
-    return {name: _nearest(name, known) for name in sorted(unknown)}
+    known = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS
+    given = {name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)}
+    near = {name: _nearest(name, known) for name in sorted(given - known)}
+    return {PREFIX + name: PREFIX + other if other else "" for name, other in near.items()}
 
 
 def _nearest(name: str, known: set[str]) -> str:
@@ -173,13 +181,17 @@ def _refuse_bad_toml(path: Path) -> None:
         raise Stop(f"{path} cannot be read: {error}", fix, code=BAD_SETTINGS) from None
 
 
-def _explain(error: ValidationError, path: Path | None) -> Stop:
+def _explain(error: ValidationError, path: Path | None, flags: Mapping[str, Any]) -> Stop:
     """Name the first wrong setting, where it was set, and the nearest that exists."""
     first = error.errors()[0]
     place = [str(step) for step in first["loc"]]
     name = ".".join(place)
-    variable = PREFIX + name.upper()
-    where = variable if variable in os.environ else f"{path or 'a flag'}: {name}"
+    variable = PREFIX + place[0].upper()
+    where = f"{path or variable}: {name}"
+    if flags.get(place[0]) is not None:
+        where = f"a flag: {name}"
+    elif variable in os.environ:
+        where = variable if name == place[0] else f"{variable}: {name}"
     if first["type"] == "extra_forbidden":
         fields = Queue.model_fields if place[0] == "queue" else Settings.model_fields
         near = _nearest(place[-1], set(fields))
@@ -196,14 +208,22 @@ def read_key(settings: Settings, environ: Mapping[str, str]) -> str:
     places += [settings.api_key_file] if settings.api_key_file else []
     for place in places:
         try:
-            key = place.read_text().strip()
+            key = place.read_text(encoding="utf-8", errors="replace").strip()
         except OSError as error:
             fix = "put the key there, readable for the user batchbox runs as"
             raise Stop(f"no key in {place}: {error.strerror}", fix, code=NO_KEY) from None
         if key:
-            return key
+            return _require_one_word(key, str(place))
     key = environ.get("ANTHROPIC_API_KEY", "").strip()
     if not key:
         fix = "set ANTHROPIC_API_KEY, or api_key_file; to try without a key: batchbox demo"
         raise Stop("there is no API key", fix, code=NO_KEY)
+    return _require_one_word(key, "ANTHROPIC_API_KEY")
+
+
+def _require_one_word(key: str, place: str) -> str:
+    """Refuse what no HTTP header can hold: the error would be shown, and the key in it."""
+    if not KEY.fullmatch(key):
+        fix = "put the key there, alone, on one line, in plain characters"
+        raise Stop(f"what is in {place} is not an API key", fix, code=NO_KEY)
     return key

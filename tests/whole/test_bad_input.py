@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from batchbox.sandbox.server import running
 from batchbox.sandbox.settings import SandboxSettings
 from batchbox.spool.marker import make_spool
-
 from tests.support.daemon import Box, request, wait_for
 
 pytestmark = pytest.mark.xdist_group("bad_input")

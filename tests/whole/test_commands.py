@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from batchbox import __version__
 from batchbox.sandbox.remote import Sandbox
-
 from tests.support.daemon import Box, request, wait_for
 
 
@@ -141,9 +141,9 @@ def test_status_tells_what_waits_and_why(box: Box, sandbox: Sandbox) -> None:
     with box.running() as daemon:
         box.drop("q.jsonl", request("a"))
         wait_for(lambda: daemon.events("part.postponed"), "the refusal")
-        shown = wait_for(
-            lambda: "sending waits" in (text := box.command("status").stdout) and text, "the reason"
-        )
+        wait_for(lambda: box.status()["sending"], "the reason why nothing is sent")
+        shown = box.command("status").stdout
+        assert "sending waits" in shown
         assert "401" in shown
         assert "key" in shown
         assert all(len(line) <= 80 for line in shown.splitlines() if str(box.root) not in line)

@@ -3,8 +3,8 @@
 import random
 
 import pytest
-from batchbox.sandbox.remote import Sandbox
 
+from batchbox.sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 
 FILES = {f"job-{n}": [f"{n}-{line}" for line in range(2 * n + 1)] for n in range(4)}

@@ -3,8 +3,8 @@
 import signal
 
 import pytest
-from batchbox.sandbox.remote import Sandbox
 
+from batchbox.sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 
 

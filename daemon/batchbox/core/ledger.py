@@ -20,8 +20,8 @@ class _Error(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
     cache_creation_input_tokens: int | None = 0
     cache_read_input_tokens: int | None = 0
 
@@ -35,6 +35,10 @@ class _Result(msgspec.Struct):
     type: str
     error: _Error | None = None
     message: _Message | None = None
+
+
+class _Kind(msgspec.Struct):
+    type: str
 
 
 class _Row(msgspec.Struct):
@@ -57,6 +61,7 @@ class Row:
 
 _rows = msgspec.json.Decoder(_Row)
 _results = msgspec.json.Decoder(_Result)
+_kinds = msgspec.json.Decoder(_Kind)
 _usages = msgspec.json.Decoder(_Usage)
 
 
@@ -65,7 +70,7 @@ def read_row(line: bytes) -> Row:
     try:
         line.decode()
         row = _rows.decode(line)
-        result = _results.decode(row.result)
+        result = _read_result(row.result)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TryLater(f"a line of the results is not a row ({error})") from None
     kind, reason = _describe(result)
@@ -82,6 +87,13 @@ def read_row(line: bytes) -> Row:
     )
 
 
+def _read_result(raw: msgspec.Raw) -> _Result:
+    try:
+        return _results.decode(raw)
+    except msgspec.ValidationError:  # an odd detail is no reason to keep a row back
+        return _Result(_kinds.decode(raw).type)
+
+
 def _describe(result: _Result) -> tuple[str, str]:
     if result.type == "expired":
         return "", "the batch expired before this request was worked on"
@@ -95,12 +107,15 @@ def _describe(result: _Result) -> tuple[str, str]:
 
 
 def count_tokens(row: Row, cost_usd: float | None) -> Tokens:
-    """Return what *row* used, at that cost."""
-    usage = _usages.decode(row.usage)
+    """Return what *row* used, at that cost; usage that cannot be read is no reason to keep the row back."""
+    try:
+        usage = _usages.decode(row.usage)
+    except msgspec.DecodeError:
+        return Tokens(requests=1, cost_usd=None)
     return Tokens(
         requests=1,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
+        input_tokens=usage.input_tokens or 0,
+        output_tokens=usage.output_tokens or 0,
         cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
         cache_read_input_tokens=usage.cache_read_input_tokens or 0,
         cost_usd=cost_usd,

@@ -27,6 +27,9 @@ BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
 NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
 BYTE_OF_ERROR = re.compile(r"\(byte (\d+)\)")
+HALF = re.compile(rb"(?<!\\)\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
+BLANKS = b" \t\r\n"
+CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of a character after its first
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _encode = msgspec.json.encode
@@ -65,9 +68,16 @@ def read_line(number: int, raw: bytes, defaults: Defaults) -> Request | Mistake 
     """
     text = raw.removeprefix(BOM) if number == 1 else raw
     try:
-        return _read(number, text.strip(b" \t\r\n"), defaults)
+        return _read(number, text.strip(BLANKS), defaults)
     except _Complaint as complaint:
-        return Mistake(line=number, column=complaint.column, problem=complaint.problem, fix=complaint.fix)
+        indent = len(text) - len(text.lstrip(BLANKS))
+        column = complaint.column and complaint.column + indent
+        return Mistake(line=number, column=column, problem=complaint.problem, fix=complaint.fix)
+
+
+def _column(text: bytes, at: int) -> int:
+    """Return the column of byte *at*, counted in characters, as editors do."""
+    return len(text[:at].translate(None, CONTINUING)) + 1
 
 
 def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
@@ -96,7 +106,7 @@ def _require_utf8(text: bytes) -> None:
         raise _Complaint(
             f"byte 0x{text[error.start]:02x} is not UTF-8",
             "save the file as UTF-8 and drop it again",
-            error.start + 1,
+            _column(text, error.start),
         ) from None
 
 
@@ -115,17 +125,34 @@ def _malformed(text: bytes, message: str) -> _Complaint:
     near = NOT_A_NUMBER.match(text, max(at - 1, 0)) or NOT_A_NUMBER.match(text, at)
     if near:
         return _Complaint(
-            f"{near[0].decode()} is not a JSON value", "write a number, or null", near.start() + 1
+            f"{near[0].decode()} is not a JSON value",
+            "write a number, or null",
+            _column(text, near.start()),
+        )
+    half = HALF.search(text)
+    if half and half.end() < len(text) and re.search("truncated|surrogate|hex escape", message):
+        return _Complaint(
+            f"{half[0].decode()} is half of a character",
+            "write both halves, or neither; a text was cut within an emoji",
+            _column(text, half.start()),
         )
     if "truncated" in message:
         return _Complaint(
             "the line ends in the middle of its JSON",
             "write the whole request on one line, and close every quote and bracket",
-            len(text) + 1,
+            _column(text, len(text)),
+        )
+    if "trailing characters" in message:
+        return _Complaint(
+            "more stands behind the request",
+            "write each request on a line of its own, with no comma between them",
+            _column(text, at - 1),
         )
     reason = BYTE_OF_ERROR.sub("", message.removeprefix("JSON is malformed: ")).strip()
     return _Complaint(
-        f"not JSON: {reason}", "write one JSON object on each line: quotes, commas and brackets", at + 1
+        f"not JSON: {reason}",
+        "write one JSON object on each line: quotes, commas and brackets",
+        _column(text, at),
     )
 
 
@@ -139,6 +166,12 @@ def _decode_fields(text: bytes) -> Fields:
 
 
 def _refuse_other(text: bytes) -> NoReturn:
+    if text.startswith(BOM):
+        raise _Complaint(
+            "a byte order mark stands before the line",
+            "remove it; only the file's first line may have one",
+            1,
+        )
     _decode(text, msgspec.Raw)
     kind = {b"[": "a list", b"t": "true", b"f": "false", b"n": "null"}.get(text[:1], "a number")
     fix = "write a request object, or a prompt in quotes"
@@ -148,30 +181,34 @@ def _refuse_other(text: bytes) -> NoReturn:
 
 
 def _unwrap(fields: Fields) -> Fields:
-    """Return the request inside a line of an errors file, with the id that the line had."""
-    if not {"line", "reason"} <= fields.keys() or not {"request", "raw"} & fields.keys():
-        return fields
-    if "request" not in fields:
-        raise _Complaint(
-            "this line of an errors file was not corrected",
-            'put the corrected request under "request" in the place of "raw"',
-        )
-    inner = bytes(fields["request"])
-    request = _decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)}
-    if "custom_id" in fields and "custom_id" not in request:
-        request["custom_id"] = fields["custom_id"]
-    return request
+    """Return the request inside a line of an errors file, with the id that the line had.
+
+    A request that failed again lies inside a line of an errors file that lies inside another.
+    """
+    while {"line", "reason"} <= fields.keys() and {"request", "raw"} & fields.keys():
+        if "request" not in fields:
+            raise _Complaint(
+                "this line of an errors file was not corrected",
+                'put the corrected request under "request" in the place of "raw"',
+            )
+        inner = bytes(fields["request"])
+        own_id = {"custom_id": fields["custom_id"]} if "custom_id" in fields else {}
+        if inner[:1] not in (b'"', b"{"):
+            _refuse_other(inner)
+        fields = own_id | (_decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)})
+    return fields
 
 
 def _take_id(number: int, fields: Fields) -> str:
     if "custom_id" not in fields:
         return f"line-{number:06d}"
-    value = _decode(bytes(fields["custom_id"]), object)
-    if not isinstance(value, str):
+    value = bytes(fields["custom_id"])
+    if value[:1] != b'"':
         raise _Complaint("custom_id is not a string", 'write it in quotes, as in "custom_id": "q-17"')
-    if not value:
+    custom_id = _decode(value, str)
+    if not custom_id:
         raise _Complaint("custom_id is empty", "give it a value, or leave the key out")
-    return value
+    return custom_id
 
 
 def _take_params(fields: Fields, defaults: Defaults) -> Fields:
@@ -215,8 +252,8 @@ def _check_params(params: Fields) -> None:
     if missing:
         names = ", ".join(missing)
         raise _Complaint(f"params has no {names}", f"add {names}: every request needs it")
-    tokens = _decode(bytes(params["max_tokens"]), object)
-    if isinstance(tokens, int | float) and tokens < 1:
+    tokens = bytes(params["max_tokens"])
+    if tokens[:1] in b"-0123456789" and float(tokens) < 1:
         raise _Complaint("max_tokens is less than 1", "set max_tokens to 1 or more")
     if bytes(params.get("stream", b"")) == b"true":
         raise _Complaint("a batch cannot stream", 'remove "stream", or set it to false')

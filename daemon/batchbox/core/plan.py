@@ -126,7 +126,7 @@ class View:
     create: Backoff = field(default_factory=Backoff)
     read: Backoff = field(default_factory=Backoff)
     batches: Mapping[str, Batch] = field(default_factory=dict)
-    missing: Mapping[str, float] = field(default_factory=dict)
+    missing: Mapping[str, float] = field(default_factory=dict)  # for how long, as of the last poll
     doubts: Mapping[tuple[JobId, PartKey], Doubt] = field(default_factory=dict)
 
 
@@ -209,12 +209,16 @@ def _settle(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:
 
 
 def _examine(view: View, job: Manifest, part: Part, reading: bool) -> Iterator[JobAction]:
+    """Prove what has ended; give up only when no candidate is left that could still be proven."""
+    lost = []
     for candidate in part.candidates:
         batch = view.batches.get(candidate)
         if batch and batch.ended and reading:
             yield Prove(job.job, part.key, batch)
-        elif view.now >= view.missing.get(candidate, view.now) + view.doubt_seconds:
-            yield LoseSight(job.job, part.key, candidate)
+        elif view.missing.get(candidate, 0.0) >= view.doubt_seconds:
+            lost.append(candidate)
+    if lost and len(lost) == len(part.candidates):
+        yield LoseSight(job.job, part.key, lost[0])
 
 
 def next_moment(view: View) -> float:
@@ -226,5 +230,4 @@ def next_moment(view: View) -> float:
     for doubt in view.doubts.values():
         first, second = view.doubt_seconds, view.doubt_seconds * SECOND_LOOK
         moments.append(doubt.since + first if doubt.looked_at is None else doubt.looked_at + second)
-    moments += [since + view.doubt_seconds for since in view.missing.values()]
     return min((moment for moment in moments if moment > view.now), default=float("inf"))

@@ -1,0 +1,22 @@
+"""The samples that the demo drops hold what it says they hold."""
+
+import pytest
+
+from batchbox.cli.samples import Sample, find_samples
+from batchbox.core.lines import Request, read_line
+from batchbox.core.manifest import Mistake
+from tests.core.values import DEFAULTS
+
+
+@pytest.mark.parametrize("sample", find_samples(), ids=lambda sample: sample.name)
+def test_a_sample_has_the_requests_and_mistakes_that_are_expected(sample: Sample) -> None:
+    """Every request is good, and every mistake is on the line where it is meant to be."""
+    lines = sample.path.read_bytes().splitlines(keepends=True)
+    found = [read_line(number, raw, DEFAULTS) for number, raw in enumerate(lines, start=1)]
+    requests = {one.line: one.custom_id for one in found if isinstance(one, Request)}
+    ids = list(requests.values())
+    doubled = {line for turn, (line, own) in enumerate(requests.items()) if own in ids[:turn]}
+    wrong = {one.line for one in found if isinstance(one, Mistake)} | doubled
+    assert sorted(wrong) == sample.mistakes
+    assert sample.status == ("rejected" if wrong else "succeeded")
+    assert wrong or len(requests) == sample.requests
