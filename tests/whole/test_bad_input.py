@@ -86,7 +86,7 @@ MISTAKES = {
     "no-max-tokens": (params(max_tokens=None), 1, "max_tokens"),
     "stream": (params(stream=True), 1, "cannot stream"),
     "zero-tokens": (params(max_tokens=0), 1, "less than 1"),
-    "byte-order-mark-inside": (GOOD + b"\xef\xbb\xbf" + request("b"), 2, "not JSON"),
+    "byte-order-mark-inside": (GOOD + b"\xef\xbb\xbf" + request("b"), 2, "byte order mark"),
 }
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from batchbox.core.errors import Stop
 from batchbox.core.names import receipt_name, stem_of
 from batchbox.core.settle import is_wanted
 from batchbox.spool import durable
-from batchbox.spool.layout import DEFAULT_QUEUE, QUEUE_NAME, Layout
+from batchbox.spool.inbox import is_queue
+from batchbox.spool.layout import DEFAULT_QUEUE, Layout
 from batchbox.spool.marker import read_marker
 
 BAD_FILE = 2  # exit code
@@ -24,7 +26,7 @@ class Dropped:
     queue: str
     stem: str
     sha256: str
-    before: frozenset[str]
+    before: frozenset[tuple[str, int, int]]
 
 
 def drop_file(root: Path, source: Path, queue: str) -> Dropped:
@@ -35,19 +37,19 @@ def drop_file(root: Path, source: Path, queue: str) -> Dropped:
     if not is_wanted(name):
         fix = "give it a name that ends in .jsonl and does not begin with . ~ _ or #"
         raise Stop(f"{source.name} would not be taken", fix, code=BAD_FILE)
-    if queue != DEFAULT_QUEUE and not QUEUE_NAME.fullmatch(queue):
-        raise Stop(f'"{queue}" cannot be a queue', "use letters, digits, dots and dashes", code=BAD_FILE)
-    folder = layout.queue("inbox", queue)
-    durable.make_folder(folder)
+    if queue != DEFAULT_QUEUE and not is_queue(queue):
+        fix = "use letters, digits, dots and dashes, and another ending than .jsonl"
+        raise Stop(f'"{queue}" cannot be a queue', fix, code=BAD_FILE)
     stem = stem_of(name)
     before = frozenset(_receipts(layout, queue, stem))
-    return Dropped(queue, stem, _copy_in(source, folder), before)
+    return Dropped(queue, stem, _copy_in(source, layout.queue("inbox", queue)), before)
 
 
 def _copy_in(source: Path, folder: Path) -> str:
     digest = hashlib.sha256()
     temp = folder / f".{hashlib.sha256(os.fsencode(source.name)).hexdigest()[:16]}-{os.getpid()}.tmp"
     try:
+        durable.make_folder(folder)
         with open(source, "rb") as reader, durable.write_whole(temp) as writer:
             while chunk := reader.read(durable.CHUNK):
                 digest.update(chunk)
@@ -60,27 +62,29 @@ def _copy_in(source: Path, folder: Path) -> str:
         problem = f"{source} could not be dropped: {error.strerror}"
         raise Stop(problem, "see that the file is readable and the inbox writable", code=BAD_FILE) from None
     finally:
-        durable.remove(temp)
+        with suppress(OSError):  # it would hide why
+            durable.remove(temp)
     return digest.hexdigest()
 
 
-def _receipts(layout: Layout, queue: str, stem: str) -> list[str]:
-    """Return the receipts of *stem* and of its numbered namesakes."""
+def _receipts(layout: Layout, queue: str, stem: str) -> dict[tuple[str, int, int], Path]:
+    """Return the receipts of *stem* and of its numbered namesakes, each with what tells it from a later one."""
     folder = layout.queue("outbox", queue)
     ending = receipt_name("")
-    names = os.listdir(folder) if folder.exists() else []
-    stems = [name.removesuffix(ending) for name in names if name.endswith(ending)]
-    return [one for one in stems if stem in (one, one.rpartition("~")[0], one.rpartition(".")[0])]
+    found = {}
+    for name in os.listdir(folder) if folder.exists() else []:
+        one = name.removesuffix(ending)
+        if name.endswith(ending) and stem in (one, one.rpartition("~")[0], one.rpartition(".")[0]):
+            with suppress(FileNotFoundError):  # its reader has just taken it away
+                seen = os.stat(folder / name)
+                found[name, seen.st_ino, seen.st_mtime_ns] = folder / name
+    return found
 
 
 def find_receipt(root: Path, dropped: Dropped) -> tuple[Path, dict[str, Any]] | None:
     """Return the receipt of the file that was dropped, once it is there."""
-    layout = Layout(root)
-    for stem in _receipts(layout, dropped.queue, dropped.stem):
-        path = layout.queue("outbox", dropped.queue) / receipt_name(stem)
-        if stem in dropped.before:
-            continue
-        receipt = json.loads(path.read_bytes())
+    for key, path in _receipts(Layout(root), dropped.queue, dropped.stem).items():
+        receipt = json.loads(path.read_bytes()) if key not in dropped.before else {}
         if receipt.get("input", {}).get("sha256") == dropped.sha256:
             return path, receipt
     return None

@@ -20,7 +20,7 @@ AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 UNSUPPORTED = (errno.ENOSYS, errno.EINVAL)
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 def sync_folder(folder: Path) -> None:
@@ -75,12 +75,13 @@ def move_onto_free(source: Path, target: Path) -> None:
 def _rename_exclusive(source: Path, target: Path) -> None:
     # renameat2(2); the standard library has no call for it
     paths = os.fsencode(source), os.fsencode(target)
-    if _libc.renameat2(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_NOREPLACE) == 0:
-        return
-    number = ctypes.get_errno()
-    if number not in UNSUPPORTED:
-        raise OSError(number, os.strerror(number), str(source), None, str(target))
-    if target.exists():
+    if _renameat2:
+        if _renameat2(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_NOREPLACE) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in UNSUPPORTED:
+            raise OSError(number, os.strerror(number), str(source), None, str(target))
+    if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     os.rename(source, target)
 

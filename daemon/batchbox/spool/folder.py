@@ -2,24 +2,36 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from batchbox.core.errors import Damaged
+from batchbox.core.errors import Damaged, TryLater
 from batchbox.core.manifest import JobId, Manifest, Output
-from batchbox.core.names import names_of, rejected_name
+from batchbox.core.names import names_of, rejected_name, show
 from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import durable, inbox
-from batchbox.spool.layout import HOLD_REASON, JOB_NAME, KEPT, MANIFEST, REQUEST, Layout
+from batchbox.spool.layout import HOLD_REASON, JOB_NAME, KEPT, REQUEST, Layout
 from batchbox.spool.manifests import read_manifest, replace_manifest, write_manifest
 from batchbox.spool.marker import FolderLease, prove
 
 BUFFER = 1 << 18
 FLAGS = ("PAUSE", "DRAIN")
+
+
+def _is_file(path: Path) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+
+def _has_remains(folder: Path) -> bool:
+    """Say whether *folder* has more in it than the temporary files of a claim that was broken off."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return any(not name.startswith(".") for name in os.listdir(folder))
+    return False
 
 
 class FolderSpool:
@@ -28,8 +40,12 @@ class FolderSpool:
     def __init__(self, root: Path, epoch: int) -> None:
         self.layout = Layout(root)
         self.lease = FolderLease(self.layout, epoch)
-        prove(self.layout)
-        self.sees_writers = inbox.test_lease(self.layout)
+        try:
+            prove(self.layout)
+            self.sees_writers = inbox.test_lease(self.layout)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let another process have it."""
@@ -41,7 +57,7 @@ class FolderSpool:
 
     def scan(self) -> list[Incoming]:
         """Return every wanted name in the inbox."""
-        return inbox.scan(self.layout)
+        return inbox.finish_claims(self.layout, inbox.scan(self.layout))
 
     def examine(self, incoming: Incoming) -> Finding:
         """Look into a file in the inbox."""
@@ -58,6 +74,7 @@ class FolderSpool:
             stored = write_manifest(folder, manifest)
             durable.sync_folder(self.layout.work)
             if inbox.claim(self._place(incoming), folder / REQUEST):
+                self._require_file(incoming, folder / REQUEST)
                 return stored
         except BaseException:
             self._unmake(folder)
@@ -65,9 +82,14 @@ class FolderSpool:
         self._unmake(folder)
         return None
 
+    def _require_file(self, incoming: Incoming, path: Path) -> None:
+        if not _is_file(path):
+            problem = f"{show(incoming.name)} was swapped for something that is not a file"
+            raise TryLater(problem, "it is put into hold/; drop the file itself")
+
     def _unmake(self, folder: Path) -> None:
         """Remove a job's folder that never got its file."""
-        if (folder / REQUEST).exists():
+        if os.path.lexists(folder / REQUEST):
             return
         with suppress(OSError):
             for name in os.listdir(folder):
@@ -80,19 +102,22 @@ class FolderSpool:
             names = sorted(entry.name for entry in entries if JOB_NAME.fullmatch(entry.name))
         for name in names:
             folder = self.layout.job(name)
-            if not (folder / MANIFEST).exists() and not (folder / REQUEST).exists():
-                self._unmake(folder)
-            else:
+            if _has_remains(folder):
                 yield name
+            else:
+                self._unmake(folder)
 
     def load(self, job: JobId) -> Stored | None:
         """Return the manifest, None if there is no such job (any more)."""
         folder = self.layout.job(job)
         stored = read_manifest(folder)
-        if stored is None and (folder / REQUEST).exists():
-            fix = "its file is kept; drop it again if it was never sent"
+        has_request = os.path.lexists(folder / REQUEST)
+        if stored is None and _has_remains(folder):
+            fix = "what is left of it is kept; drop its file again if it was never sent"
             raise Damaged(f"the manifest of {job} is gone", fix)
-        if stored and stored.manifest.state is JobState.TAKEN and not (folder / REQUEST).exists():
+        if has_request and not _is_file(folder / REQUEST):
+            raise Damaged(f"what was taken as the file of {job} is not a file", "drop the file itself")
+        if stored and stored.manifest.state is JobState.TAKEN and not has_request:
             self._unmake(folder)  # the file is still in the inbox
             return None
         return stored
@@ -134,11 +159,12 @@ class FolderSpool:
     def publish(self, manifest: Manifest, output: Output) -> None:
         """Move a finished file out. A source that is not there was moved before."""
         source = self.layout.job(manifest.job) / output.source
-        if not source.exists():
-            return
         folder = self.layout.queue(output.folder, manifest.source.queue)
         durable.make_folder(folder)
-        durable.move_onto_free(source, folder / output.name)
+        if source.exists():
+            durable.move_onto_free(source, folder / output.name)
+        else:
+            durable.sync_folder(folder)  # it may have been moved a moment before a crash
 
     def retire(self, manifest: Manifest, date: str) -> None:
         """Move a finished job to the archive, with nothing but its file and its manifest."""

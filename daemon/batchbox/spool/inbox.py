@@ -10,6 +10,7 @@ import os
 import signal
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from batchbox.core.errors import TryLater
@@ -21,6 +22,8 @@ OPEN_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_C
 NO_QUEUE = Obstacle(
     "is a folder that cannot be a queue", "name it with letters, digits, dots, dashes; not 'default'"
 )
+SECOND_NAME = Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
+OURS = Obstacle("is taken already: a power cut has left its name here", passing=True)
 KINDS = (
     (stat.S_ISDIR, "is a folder"),
     (stat.S_ISLNK, "is a symbolic link"),
@@ -40,7 +43,7 @@ def _queues(layout: Layout) -> Iterator[tuple[str, Path]]:
     inbox = layout.root / "inbox"
     yield DEFAULT_QUEUE, inbox
     for name in _folders(layout):
-        if _is_queue(name):
+        if is_queue(name):
             yield name, inbox / name
 
 
@@ -49,13 +52,14 @@ def _folders(layout: Layout) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
 
-def _is_queue(name: str) -> bool:
+def is_queue(name: str) -> bool:
+    """Say whether a folder of that name in the inbox is a queue."""
     return bool(QUEUE_NAME.fullmatch(name)) and name != DEFAULT_QUEUE and not name.endswith(".jsonl")
 
 
 def _odd_folders(layout: Layout) -> Iterator[bytes]:
     for name in _folders(layout):
-        if not _is_queue(name) and name[0] not in ".~_#" and not name.endswith(".jsonl"):
+        if not is_queue(name) and name[0] not in ".~_#" and not name.endswith(".jsonl"):
             yield os.fsencode(name)
 
 
@@ -80,19 +84,35 @@ def _look(layout: Layout, queue: str, folder: Path, name: bytes) -> Incoming | N
         found = os.lstat(path)
     except FileNotFoundError:
         return None
-    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and _is_ours(layout, found.st_ino):
-        durable.remove(path)  # after a power cut a claimed file can show in both places
-        durable.sync_folder(folder)
-        return None
-    return Incoming(
-        queue, name, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, _obstacle(found)
-    )
+    except PermissionError:
+        return Incoming(queue, name, obstacle=_unreadable(path))
+    obstacle = _obstacle(found)
+    if obstacle is SECOND_NAME and _is_ours(layout, found.st_ino):
+        obstacle = OURS
+    return Incoming(queue, name, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, obstacle)
 
 
 def _is_ours(layout: Layout, inode: int) -> bool:
-    with os.scandir(layout.work) as jobs:
-        claimed = [Path(job.path) / REQUEST for job in jobs]
-    return any(path.exists() and os.lstat(path).st_ino == inode for path in claimed)
+    with suppress(PermissionError), os.scandir(layout.work) as jobs:
+        return any(_inode_of(Path(job.path) / REQUEST) == inode for job in jobs)
+    return False
+
+
+def _inode_of(path: Path) -> int | None:
+    try:
+        return os.lstat(path).st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def finish_claims(layout: Layout, seen: list[Incoming]) -> list[Incoming]:
+    """Take the names that a power cut brought back out of the inbox; return the other ones."""
+    for incoming in seen:
+        path = layout.queue("inbox", incoming.queue) / os.fsdecode(incoming.name)
+        if incoming.obstacle is OURS and _inode_of(path) == incoming.inode:
+            durable.remove(path)
+            durable.sync_folder(path.parent)
+    return [incoming for incoming in seen if incoming.obstacle is not OURS]
 
 
 def _obstacle(found: os.stat_result) -> Obstacle | None:
@@ -102,7 +122,7 @@ def _obstacle(found: os.stat_result) -> Obstacle | None:
     if not stat.S_ISREG(found.st_mode):
         return Obstacle("is a device, not a file", "put the file itself in its place")
     if found.st_nlink > 1:
-        return Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
+        return SECOND_NAME
     return None
 
 
@@ -134,7 +154,11 @@ def _examine_open(descriptor: int, incoming: Incoming, lease_works: bool) -> Fin
     if not stat.S_ISREG(found.st_mode) or found.st_ino != incoming.inode:
         return Finding(obstacle=Obstacle("was replaced while we looked", passing=True))
     writer = probe_writer(descriptor) if lease_works else Writer.UNKNOWN
-    last = os.pread(descriptor, 1, found.st_size - 1) if found.st_size else b""
+    try:
+        last = os.pread(descriptor, 1, found.st_size - 1) if found.st_size else b""
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        return Finding(writer, obstacle=Obstacle(problem, "see whether the disk is whole, and copy it anew"))
     return Finding(writer, last == b"\n")
 
 

@@ -1,5 +1,6 @@
 """Manifests on disk: replaced whole, checksummed, the one before kept beside.
 
+The checksum is made the same way in every schema: only what matches it can be believed to be newer.
 A manifest that cannot be believed raises `Damaged`; the one before is for a person to look at, never
 read in its place: it would make a part that was sent look like one that was not.
 """
@@ -20,6 +21,7 @@ from batchbox.spool.layout import MANIFEST, PREVIOUS
 CHECKSUM = "checksum"
 FIX = f"compare it with {PREVIOUS} beside it and with the API's list of batches; nothing was sent again"
 TOO_NEW = 3  # exit code
+UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError)
 
 
 def read_manifest(folder: Path) -> Stored | None:
@@ -32,11 +34,11 @@ def read_manifest(folder: Path) -> Stored | None:
     try:
         document = json.loads(data)
         found = document.pop(CHECKSUM)
-        _refuse_newer(document, path)
         if found != _checksum(document):
             raise Damaged(f"{path} does not match its checksum", FIX)
+        _refuse_newer(document, path)
         manifest = Manifest.model_validate(document)
-    except (ValueError, KeyError, AttributeError, TypeError, ValidationError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"{path} cannot be read ({type(error).__name__})", FIX) from None
     return Stored(manifest, manifest.revision)
 

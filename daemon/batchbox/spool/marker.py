@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from batchbox.core.errors import Offline, Stop
@@ -39,12 +40,13 @@ def read_marker(layout: Layout) -> str:
     try:
         marker = json.loads(layout.marker.read_bytes())
         spool_id, number = str(marker["spool_id"]), int(marker["format"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         fix = f"make one with: batchbox init {layout.root}"
         raise Stop(f"{layout.root} is not a spool (it has no .batchbox)", fix, code=NO_SPOOL) from None
-    except PermissionError:
-        raise Stop(f"{layout.marker} cannot be read", "check its owner and mode", code=NO_SPOOL) from None
-    except (ValueError, KeyError, TypeError):
+    except OSError as error:
+        problem = f"{layout.marker} cannot be read: {error.strerror}"
+        raise Stop(problem, "check its owner and mode", code=NO_SPOOL) from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         fix = "restore it from a backup; the spool_id stands in every manifest under work/"
         raise Stop(f"{layout.marker} is damaged", fix, code=NO_SPOOL) from None
     if number > FORMAT:
@@ -68,7 +70,7 @@ class FolderLease:
         if not _try_lock(self._descriptor, fcntl.LOCK_EX):
             os.close(self._descriptor)
             raise Held(f"another batchbox is running on {layout.root}", "stop it first", code=NO_SPOOL)
-        self._inode = os.fstat(self._descriptor).st_ino
+        self._marker = os.fstat(self._descriptor)
         self._taken = Taken(spool_id, epoch, _this_process())
 
     @property
@@ -83,12 +85,12 @@ class FolderLease:
     def check(self) -> None:
         """Raise `Offline` unless the marker that was locked still stands in its place."""
         if not self._is_there():
-            fix = "mount the file system again, or put .batchbox back; work goes on by itself"
+            fix = "mount it again, or move the very .batchbox back (a copy needs a restart); work goes on by itself"
             raise Offline(f"{self._layout.root} is not the spool that was opened", fix)
 
     def _is_there(self) -> bool:
         try:
-            return os.stat(self._layout.marker).st_ino == self._inode
+            return os.path.samestat(os.stat(self._layout.marker), self._marker)
         except OSError:
             return False
 
@@ -141,7 +143,8 @@ def prove(layout: Layout) -> None:
         fix = "all its folders must lie on one file system and belong to the user batchbox runs as"
         raise Stop(f"the spool cannot be used: {error}", fix, code=NO_SPOOL) from None
     finally:
-        durable.remove(here)
+        with suppress(OSError):  # it would hide why
+            durable.remove(here)
 
 
 def _refuse_network(root: Path) -> None:

@@ -97,7 +97,7 @@ def _held(layout: Layout) -> Iterator[HeldJob]:
 def _try_read(folder: Path) -> Manifest | None:
     try:
         stored = read_manifest(folder)
-    except Damaged:
+    except (Damaged, OSError):  # it may not be ours to read
         return None
     return stored.manifest if stored else None
 

@@ -1,0 +1,217 @@
+"""The survey: what a person is shown, built from what lies there, changing nothing."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchbox.core.errors import Damaged, Stop
+from batchbox.core.states import JobState
+from batchbox.spool.folder import FolderSpool
+from batchbox.spool.manifests import write_manifest
+from batchbox.spool.survey import Survey, find_jobs, survey
+from tests.spool.support import (
+    JOB,
+    LATER_JOB,
+    in_child,
+    make_manifest,
+    names,
+    put,
+    take,
+    tree,
+    without_rights,
+)
+
+DAMAGED_JOB = JOB.replace("2026", "2025")
+
+
+def states(found: Survey) -> list[str]:
+    """Return the states of the jobs under way."""
+    return [manifest.state.value for manifest in found.jobs]
+
+
+def damage(spool: FolderSpool, job: str) -> Damaged:
+    """Make a job whose manifest cannot be read; return what is said of it."""
+    take(spool, job, b"bad.jsonl")
+    (spool.layout.job(job) / "manifest.json").write_bytes(b"{")
+    with pytest.raises(Damaged) as caught:
+        spool.load(job)
+    return caught.value
+
+
+def test_an_empty_spool_is_empty(root: Path) -> None:
+    """Nothing waits, nothing runs, nothing is held."""
+    assert survey(root) == Survey(root, running=False, health={}, waiting=[], jobs=[], held=[], finished=0)
+
+
+def test_what_is_no_spool_is_refused(tmp_path: Path) -> None:
+    """With the fix."""
+    with pytest.raises(Stop, match="is not a spool"):
+        survey(tmp_path)
+    with pytest.raises(Stop, match="is not a spool"):
+        find_jobs(tmp_path, "x")
+
+
+def test_every_state_is_shown(root: Path, spool: FolderSpool) -> None:
+    """Jobs under way, oldest first, each with its manifest; finished ones are counted."""
+    for number, state in enumerate(JobState):
+        take(spool, JOB[:-1] + f"{number}", b"%d.jsonl" % number, state=state)
+    spool.retire(take(spool, LATER_JOB), "2026-01-02")
+    found = survey(root)
+    assert states(found) == ["taken", "running", "publishing", "done"]
+    assert [manifest.source.name for manifest in found.jobs] == ["0.jsonl", "1.jsonl", "2.jsonl", "3.jsonl"]
+    assert (found.running, found.held, found.finished) == (True, [], 1)
+
+
+def test_held_and_damaged_jobs_are_shown_with_their_reason(root: Path, spool: FolderSpool) -> None:
+    """Parked or still in work/, readable or not: what happened and what to do."""
+    told = damage(spool, DAMAGED_JOB)
+    manifest = take(spool, JOB)
+    spool.park(JOB, "a problem", "a fix")
+    damage(spool, LATER_JOB)
+    spool.park(LATER_JOB, "another problem", "another fix")
+    found = survey(root)
+    assert found.jobs == []
+    assert [(one.job, one.problem, one.fix, one.manifest) for one in found.held] == [
+        (DAMAGED_JOB, told.problem, told.fix, None),
+        (JOB, "a problem", "a fix", manifest),
+        (LATER_JOB, "another problem", "another fix", None),
+    ]
+
+
+@pytest.mark.parametrize("reason", [None, b"", b"[]", b"{", b'{"problem": 1}'], ids=repr)
+def test_a_held_job_without_a_reason_is_shown_all_the_same(
+    root: Path, spool: FolderSpool, reason: bytes | None
+) -> None:
+    """A person may have moved it there; the reason may be damaged."""
+    take(spool)
+    spool.layout.job(JOB).rename(spool.layout.held(JOB))
+    if reason is not None:
+        (spool.layout.held(JOB) / "hold.json").write_bytes(reason)
+    (held,) = survey(root).held
+    assert (held.job, held.fix) == (JOB, "")
+    assert held.manifest
+
+
+def test_a_newer_manifest_stops_the_look(root: Path, spool: FolderSpool) -> None:
+    """It says which version is needed."""
+    take(spool)
+    write_manifest(spool.layout.job(JOB), make_manifest(schema_number=2))
+    with pytest.raises(Stop, match="newer batchbox"):
+        survey(root)
+
+
+def test_while_a_daemon_runs_it_says_what_waits(root: Path, spool: FolderSpool) -> None:
+    """The reasons that only the daemon knows are those it put down."""
+    put(root)
+    waiting = [{"file": "x.jsonl", "queue": "default", "bytes": 1, "problem": "a problem", "fix": "a fix"}]
+    health: dict[str, Any] = {"flags": ["PAUSE"], "waiting": waiting}
+    spool.report(health)
+    found = survey(root)
+    assert (found.running, found.health, found.waiting) == (True, health, waiting)
+
+
+def test_without_a_daemon_the_inbox_itself_is_shown(root: Path) -> None:
+    """With what stands in the way of each file, and the command that starts the work."""
+    put(root)
+    put(root, b"odd\n\xff.jsonl")
+    os.mkfifo(root / "inbox" / "pipe.jsonl")
+    (root / "state" / "health.json").write_text('{"waiting": [{"file": "long gone"}]}')
+    found = in_child(lambda: survey(root).waiting, seconds=5)
+    assert sorted((one["file"], one["problem"]) for one in found) == [
+        ("odd%0A%FF.jsonl", "waits for batchbox to be started"),
+        ("pipe.jsonl", "is a pipe, not a file"),
+        ("x.jsonl", "waits for batchbox to be started"),
+    ]
+    assert next(one["fix"] for one in found if one["file"] == "x.jsonl") == f"batchbox run --spool {root}"
+
+
+@pytest.mark.parametrize("health", [b"", b"{", b"[]", b"null", b"\xff"], ids=repr)
+def test_a_damaged_report_is_no_report(root: Path, health: bytes) -> None:
+    """It may be deleted or cut at any time."""
+    (root / "state" / "health.json").write_bytes(health)
+    assert survey(root).health == {}
+
+
+def test_a_look_changes_nothing(root: Path) -> None:
+    """No file, no time stamp, though there is much to clear up: that is the daemon's."""
+    spool = FolderSpool(root, epoch=1)
+    take(spool)
+    damage(spool, DAMAGED_JOB)
+    os.link(root / "work" / JOB / "request.jsonl", root / "inbox" / "x.jsonl")
+    (root / "work" / LATER_JOB).mkdir()
+    spool.close()
+    before = {path: path.stat().st_ctime_ns for path in root.rglob("*")}
+    found = survey(root)
+    find_jobs(root, "x")
+    assert {path: path.stat().st_ctime_ns for path in root.rglob("*")} == before
+    (waiting,) = found.waiting
+    assert "is taken already" in waiting["problem"]
+
+
+def test_a_producer_may_look_as_well(common_root: Path) -> None:
+    """Another user sees what permissions let him see, and no traceback for the rest."""
+    spool = FolderSpool(common_root, epoch=1)
+    for job in (JOB, LATER_JOB):
+        take(spool, job)
+    spool.park(JOB, "a problem", "a fix")
+    spool.close()
+    for folder in (common_root / "work", common_root / "hold" / JOB):
+        os.chmod(folder, 0)
+
+    def look() -> list[Any]:
+        found = survey(common_root)
+        return [len(found.jobs), [one.job for one in found.held], len(find_jobs(common_root, "x"))]
+
+    assert without_rights(look) == [0, [JOB], 0]
+
+
+def test_a_spool_without_its_folders_can_be_looked_at(root: Path) -> None:
+    """What is missing is empty; the inbox is not missing silently."""
+    for name in ("work", "hold", "done", "state"):
+        (root / name).rmdir()
+    assert survey(root).jobs == []
+    assert find_jobs(root, "x") == []
+
+
+def test_strange_names_are_passed_over(root: Path, spool: FolderSpool) -> None:
+    """A person's own files and folders in work/, hold/ and done/ are no jobs."""
+    for place in ("work", "hold", "done"):
+        (root / place / "notes").mkdir()
+        (root / place / "notes.txt").write_bytes(b"")
+    take(spool)
+    found = survey(root)
+    assert (states(found), found.held, found.finished) == (["taken"], [], 0)
+    assert [place for place, _ in find_jobs(root, "x")] == ["work"]
+
+
+def test_a_job_is_found_wherever_it_is(root: Path, spool: FolderSpool) -> None:
+    """By id or its beginning, by name, by stem; newest first, each with its place."""
+    spool.retire(take(spool, JOB), "2026-01-02")
+    take(spool, LATER_JOB)
+    spool.park(LATER_JOB, "a problem", "a fix")
+    newest = JOB.replace("2026", "2027")
+    take(spool, newest, stem="x~2")
+    everywhere = [("work", newest), ("hold", LATER_JOB), ("done", JOB)]
+    for text, expected in {
+        "x.jsonl": everywhere,
+        "x": everywhere[1:],
+        "x~2": everywhere[:1],
+        "2026": everywhere[1:],
+        JOB: everywhere[2:],
+        "y": [],
+    }.items():
+        assert [(place, job.job) for place, job in find_jobs(root, text)] == expected, text
+    assert names(root / "work") == [newest]
+    assert "x.jsonl" not in tree(root / "inbox")
+
+
+def test_the_reason_is_read_as_it_was_written(root: Path, spool: FolderSpool) -> None:
+    """Any text goes into hold.json and comes back."""
+    take(spool)
+    spool.park(JOB, 'a “problem”\n"\\', "fix: \N{SNOWMAN}")
+    (held,) = survey(root).held
+    assert (held.problem, held.fix) == ('a “problem”\n"\\', "fix: \N{SNOWMAN}")
+    assert set(json.loads((root / "hold" / JOB / "hold.json").read_bytes())) == {"problem", "fix"}
