@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from batchbox.sandbox.remote import Sandbox
 from batchbox.sandbox.server import running
 from batchbox.sandbox.settings import SandboxSettings
 from batchbox.spool.marker import make_spool
-
 from tests.support.daemon import Box
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
+
 from batchbox.sandbox.remote import Sandbox
 from batchbox.sandbox.server import running
 from batchbox.sandbox.settings import SandboxSettings

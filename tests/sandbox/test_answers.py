@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from anthropic.types.messages import MessageBatchIndividualResponse
+
 from batchbox.sandbox import faults
 from batchbox.sandbox.answers import describe, write_row
 from batchbox.sandbox.batches import SUCCEEDED, Batch, Verdict

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+
 from batchbox.sandbox import batches
 from batchbox.sandbox.batches import Batch, Verdict
 from batchbox.sandbox.envelope import Request

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
+
 from batchbox.sandbox.remote import Sandbox
 
 Start = Callable[..., Sandbox]

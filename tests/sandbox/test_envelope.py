@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from batchbox.sandbox.checks import Dialect, check
 from batchbox.sandbox.envelope import EnvelopeError, parse
 

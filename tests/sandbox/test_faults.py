@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
+
 from batchbox.sandbox.faults import FAULTS
 from batchbox.sandbox.remote import Sandbox
 

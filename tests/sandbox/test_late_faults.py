@@ -6,6 +6,7 @@ from collections.abc import Callable
 import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
+
 from batchbox.sandbox.remote import Sandbox
 
 Connect = Callable[..., anthropic.Anthropic]

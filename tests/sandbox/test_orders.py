@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from batchbox.sandbox.batches import Verdict
 from batchbox.sandbox.checks import Dialect
 from batchbox.sandbox.envelope import Request, parse

@@ -7,6 +7,7 @@ from datetime import timedelta
 import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
+
 from batchbox.sandbox.remote import Sandbox
 
 Start = Callable[..., Sandbox]

@@ -9,6 +9,7 @@ import anthropic
 import httpx2
 import pytest
 from anthropic.types.messages import MessageBatch
+
 from batchbox.sandbox.remote import Sandbox
 
 Start = Callable[..., Sandbox]

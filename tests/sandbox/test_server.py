@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
+
 from batchbox.sandbox.remote import Sandbox
 from batchbox.sandbox.server import running
 from batchbox.sandbox.settings import SandboxSettings

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from batchbox.sandbox.remote import Sandbox
-from tests.support.daemon import Box, request, wait_for
+from tests.support.daemon import Box, Daemon, request, wait_for
 
 FILES = {f"job-{n}": [f"{n}-{line}" for line in range(2 * n + 1)] for n in range(4)}
 KILLS = 12
@@ -32,6 +32,17 @@ def check_all(box: Box, sandbox: Sandbox) -> None:
     wait_for(lambda: not list((box.root / "work").iterdir()), "an empty work folder")
 
 
+def await_events(box: Box, daemon: Daemon, number: int) -> None:
+    """Wait until the daemon has logged *number* more events, or has nothing left to do."""
+
+    def lines() -> int:
+        return daemon.log.read_bytes().count(b"\n")
+
+    enough = lines() + number
+    work = box.root / "work"
+    wait_for(lambda: lines() >= enough or (lines() > 0 and not list(work.iterdir())), "some events")
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_kill_at_any_moment(box: Box, sandbox: Sandbox, seed: int) -> None:
     """Killed again and again, it ends with every receipt and pays for every request once."""
@@ -39,15 +50,7 @@ def test_kill_at_any_moment(box: Box, sandbox: Sandbox, seed: int) -> None:
     drop_all(box)
     for _ in range(KILLS):
         daemon = box.start(**SMALL_PARTS)
-        lines = moments.randrange(1, 14)
-        seen = len(daemon.log.read_bytes().splitlines())
-        wait_for(
-            lambda seen=seen, lines=lines, daemon=daemon: (
-                len(daemon.log.read_bytes().splitlines()) >= seen + lines
-                or (daemon.events("daemon.started") and not list((box.root / "work").iterdir()))
-            ),
-            "some events",
-        )
+        await_events(box, daemon, moments.randrange(1, 14))
         daemon.kill()
     with box.running(**SMALL_PARTS):
         check_all(box, sandbox)

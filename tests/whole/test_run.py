@@ -72,8 +72,8 @@ def test_a_producer_that_writes_in_place_is_waited_for(box: Box) -> None:
         with path.open("wb") as file:
             file.write(request("a"))
             file.flush()
-            wait_for(lambda: box.waiting("slow.jsonl"), "the reason why it waits")
-            assert "open for writing" in box.waiting("slow.jsonl")["problem"]
+            found = wait_for(lambda: box.waiting("slow.jsonl"), "the reason why it waits")
+            assert "open for writing" in found["problem"]
             file.write(request("b"))
         assert box.await_receipt("slow")["requests"] == 2
 

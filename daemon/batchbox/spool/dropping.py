@@ -68,7 +68,7 @@ def _copy_in(source: Path, folder: Path) -> str:
 
 
 def _receipts(layout: Layout, queue: str, stem: str) -> dict[tuple[str, int, int], Path]:
-    """Return the receipts of *stem* and of its numbered namesakes, each with what tells it from a later one."""
+    """Return the receipts of *stem* and its namesakes, each under what tells it from a later one."""
     folder = layout.queue("outbox", queue)
     ending = receipt_name("")
     found = {}

@@ -85,7 +85,7 @@ class FolderLease:
     def check(self) -> None:
         """Raise `Offline` unless the marker that was locked still stands in its place."""
         if not self._is_there():
-            fix = "mount it again, or move the very .batchbox back (a copy needs a restart); work goes on by itself"
+            fix = "mount it again, or move the very .batchbox back (a copy needs a restart)"
             raise Offline(f"{self._layout.root} is not the spool that was opened", fix)
 
     def _is_there(self) -> bool:
