@@ -115,8 +115,8 @@ class Tally:
         if row.again:
             self._again.add(base)
             self._again_outcomes[row.outcome] = self._again_outcomes.get(row.outcome, 0) + 1
-        if row.usage:
-            cost = self._ctx.api.price(row.model, row.usage, self._now)
+        if row.outcome == "succeeded":
+            cost = self._ctx.api.price(row.model, row.usage, self._now) if row.usage else None
             before = self.usage.get(row.model, Tokens())
             self.usage[row.model] = before.plus(count_tokens(row, cost))
 

@@ -8,6 +8,7 @@ from batchbox.settings import Settings
 
 REQUEST = "request.jsonl"
 SKIPPED = "skipped.jsonl"
+HOLD_REASON = "hold.json"
 
 
 @dataclass(frozen=True, slots=True)

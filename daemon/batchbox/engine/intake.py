@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from batchbox.core.backoff import Backoff
 from batchbox.core.names import show
 from batchbox.core.settle import Finding, Incoming, Obstacle, Sightings, judge
 from batchbox.engine.context import Context
@@ -29,6 +30,7 @@ class Intake:
         self._rules = ctx.settings.settle_rules()
         self._sightings = Sightings()
         self._told: set[tuple[str, bytes, str]] = set()
+        self._failures: dict[tuple[str, bytes], Backoff] = {}
         self.waiting: tuple[Waiting, ...] = ()
 
     def look(self, now: float, room_for: int, at_once: int) -> list[Incoming]:
@@ -38,6 +40,8 @@ class Intake:
         """
         seen = self._ctx.spool.scan()
         self._sightings.update(seen, now)
+        places = {incoming.place for incoming in seen}
+        self._failures = {place: one for place, one in self._failures.items() if place in places}
         ready: list[Incoming] = []
         waiting: list[Waiting] = []
         free = self._ctx.spool.free_bytes() - self._ctx.settings.reserve_bytes
@@ -59,6 +63,9 @@ class Intake:
     def _judge(self, incoming: Incoming, now: float, free: int, room: int) -> Obstacle | None:
         if incoming.obstacle:
             return incoming.obstacle
+        failure = self._failures.get(incoming.place)
+        if failure and not failure.is_open(now):
+            return Obstacle(failure.problem, failure.fix)
         quiet = self._sightings.quiet_for(incoming, now)
         if quiet < self._rules.quiet:
             return Obstacle("has just changed", passing=True)
@@ -72,6 +79,11 @@ class Intake:
             )
         finding: Finding = self._ctx.spool.examine(incoming)
         return judge(incoming, finding, quiet, self._rules)
+
+    def note_failure(self, incoming: Incoming, problem: str, fix: str, now: float) -> None:
+        """Keep why *incoming* could not be taken, and leave it alone for a while."""
+        before = self._failures.get(incoming.place, Backoff())
+        self._failures[incoming.place] = before.failed(now, problem, fix)
 
     def _tell(self) -> None:
         """Log each obstacle once for as long as it stands."""

@@ -5,20 +5,19 @@ on what is on the disk, and so does every failed step: its job is read again and
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Thread
 
 import structlog
 
 from batchbox.core import plan
 from batchbox.core.backoff import Backoff
-from batchbox.core.errors import BatchboxError, Damaged, InDoubt, Offline, Stop, TryLater
+from batchbox.core.errors import BatchboxError, Damaged, InDoubt, Lost, Offline, Stop, TryLater
 from batchbox.core.manifest import JobId, Manifest
 from batchbox.core.settle import Incoming
 from batchbox.core.states import HELD, Event
 from batchbox.core.storage import Stored
 from batchbox.engine.claim import claim
-from batchbox.engine.context import Context
+from batchbox.engine.context import HOLD_REASON, Context
 from batchbox.engine.health import Health
 from batchbox.engine.intake import Intake
 from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, StopAsked
@@ -125,7 +124,7 @@ class Loop:
         try:
             stored = claim(self._ctx, incoming, self.memory.reservations())
         except (TryLater, OSError) as error:
-            log.warning("file.waiting", file=incoming.name, problem=str(error), fix=getattr(error, "fix", ""))
+            self._intake.note_failure(incoming, str(error), getattr(error, "fix", ""), self._now())
             return
         if stored:
             self.memory.remember(stored, self._now())
@@ -136,32 +135,40 @@ class Loop:
         for job in [job for job in self.memory.jobs if job not in present and job not in self.memory.busy]:
             self.memory.forget(job)
         for job in sorted(present - self.memory.jobs.keys() - self.memory.busy):
-            stored = self._load(job)
-            if stored:
-                self.memory.remember(self._release(stored), now)
+            if self.memory.backoffs.get(job, Backoff()).is_open(now):
+                self._take_up(job)
 
-    def _load(self, job: JobId) -> Stored | None:
-        """Read a job; one that cannot be believed is put aside for a person."""
+    def _take_up(self, job: JobId) -> None:
+        """Read a job; one that cannot be believed is put aside, one that cannot be read waits."""
         try:
-            return self._ctx.spool.load(job)
+            stored = self._ctx.spool.load(job)
+            if stored:
+                self.memory.remember(self._release(stored), self._now())
         except Damaged as damage:
             self._park(job, damage)
-            return None
+        except (Lost, OSError) as error:
+            self._note_failure("job.postponed", error, job, creating=False)
 
     def _park(self, job: JobId, reason: BatchboxError) -> None:
+        try:
+            self._ctx.spool.park(job, reason.problem, reason.fix)
+        except OSError as error:
+            self._note_failure("job.postponed", error, job, creating=False)
+            return
         log.error("job.held", job=job, problem=reason.problem, fix=reason.fix)
-        self._ctx.spool.park(job, reason.problem, reason.fix)
         self.memory.forget(job)
 
     def _release(self, stored: Stored) -> Stored:
-        """Look again for the parts that a person moved back from hold/."""
+        """Begin anew with what a person decides, if the job was moved back from hold/."""
         job: Manifest = stored.manifest
-        held = [part for part in job.parts if part.state in HELD]
-        for part in held:
+        if not self._ctx.spool.has(job.job, HOLD_REASON):
+            return stored
+        for part in [part for part in job.parts if part.state in HELD]:
             job = job.with_part(part.after(Event.RELEASED, candidates=(), struck=()))
-        if held:
-            log.info("job.released", job=job.job)
-        return self._ctx.spool.save(job, stored.version) if held else stored
+        stored = self._ctx.spool.save(job, stored.version)
+        self._ctx.spool.discard(job.job, [HOLD_REASON])
+        log.info("job.released", job=job.job)
+        return stored
 
     def _begin(self, action: plan.Action) -> None:
         ctx, mailbox, memory = self._ctx, self._mailbox, self.memory
@@ -235,18 +242,14 @@ class Loop:
 
     def _recover(self, action: plan.JobAction, error: Exception) -> None:
         """Believe the disk after a step has failed, and wait before the next try."""
-        creating = isinstance(action, plan.Submit)
         if isinstance(error, Stop):
             raise error
-        with suppress(Offline, OSError):  # then the next look at work/ reads it again
-            if isinstance(error, Damaged):
-                self._park(action.job, error)
-                return
-            self.memory.jobs.pop(action.job, None)
-            stored = self._load(action.job)
-            if stored:
-                self.memory.remember(stored, self._now())
-        self._note_failure("job.postponed", error, action.job, creating)
+        if isinstance(error, Damaged):
+            self._park(action.job, error)
+            return
+        self._note_failure("job.postponed", error, action.job, isinstance(action, plan.Submit))
+        self.memory.jobs.pop(action.job, None)
+        self._take_up(action.job)
 
     def _note_failure(self, event: str, error: Exception, job: JobId | None, creating: bool) -> None:
         memory, now = self.memory, self._now()

@@ -33,6 +33,7 @@ class Memory:
         self.read = Backoff()
         self.batches: dict[str, Batch] = {}
         self.missing: dict[str, float] = {}
+        self._missing_since: dict[str, float] = {}
         self.doubts: dict[tuple[JobId, PartKey], Doubt] = {}
         self.found: dict[tuple[JobId, PartKey], frozenset[str]] = {}
         self.horizon: Horizon | None = None
@@ -70,7 +71,8 @@ class Memory:
         self.horizon = polled.horizon
         self.batches = {batch.id: batch for batch in polled.batches.values() if batch}
         gone = {batch_id for batch_id, batch in polled.batches.items() if batch is None}
-        self.missing = {batch_id: self.missing.get(batch_id, now) for batch_id in gone}
+        self._missing_since = {batch_id: self._missing_since.get(batch_id, now) for batch_id in gone}
+        self.missing = {batch_id: now - since for batch_id, since in self._missing_since.items()}
         for batch_id, created_at in self._submitted():
             if batch_id in gone and today - created_at > RETAINED:
                 # nobody will ever see it again: let the fetch of its rows find that out

@@ -3,8 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
+
+from batchbox.core.errors import TryLater
 from batchbox.core.storage import Api, Batch
 from batchbox.engine.submit import Horizon
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +33,16 @@ def poll(api: Api, batch_ids: frozenset[str]) -> Polled:
             break
         page = api.page(after=page.batches[-1].id)
         pages += 1
-    return Polled(found | {batch_id: api.retrieve(batch_id) for batch_id in left}, horizon)
+    return Polled(found | _retrieve(api, left), horizon)
+
+
+def _retrieve(api: Api, batch_ids: frozenset[str]) -> dict[str, Batch | None]:
+    """Ask for each of *batch_ids* until a call fails: what is known of the others must not suffer."""
+    found: dict[str, Batch | None] = {}
+    for batch_id in batch_ids:
+        try:
+            found[batch_id] = api.retrieve(batch_id)
+        except TryLater as error:
+            log.warning("batch.unknown", batch=batch_id, problem=error.problem, fix=error.fix)
+            break
+    return found
