@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,10 +57,10 @@ def open_spool(root: Path) -> FolderSpool:
     return FolderSpool(root, epoch=time.time_ns() // 1_000_000)
 
 
-def run_daemon(root: Path, settings: Settings, key: str, until_idle: bool) -> None:
+def run_daemon(root: Path, settings: Settings, read_key: Callable[[], str], until_idle: bool) -> None:
     """Work the spool at *root* until a signal comes or, with *until_idle*, nothing is left to do."""
     spool = open_spool(root)
-    api = AnthropicApi(key, settings.base_url, settings.answer_seconds)
+    api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds)
     ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes)
     mailbox = Mailbox()
     with _signals(mailbox):
@@ -72,6 +72,7 @@ def run_daemon(root: Path, settings: Settings, key: str, until_idle: bool) -> No
         finally:
             stop_watching()
             spool.close()
+            api.close()
     log.info("daemon.stopped", jobs=len(loop.memory.jobs))
 
 

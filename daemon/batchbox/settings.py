@@ -11,9 +11,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,6 +35,7 @@ PUBLIC_URL = "https://api.anthropic.com"
 
 KEY = re.compile(r"[!-~]+")
 
+YEAR = 31_536_000.0
 QUIET = 0.2
 QUIET_BLIND = 2.0
 
@@ -66,17 +68,26 @@ class Settings(BaseSettings):
     queue: dict[str, Queue] = Field(default_factory=dict, description="tables [queue.NAME]")
 
     poll_seconds: float | None = Field(
-        None, gt=0, description="ask for running batches this often (5 to 30 s, by age, when not set)"
+        None,
+        gt=0,
+        le=YEAR,
+        description="ask for running batches this often (5 to 30 s, by age, when not set)",
     )
-    scan_seconds: float = Field(1.0, gt=0, description="look at the inbox at least this often")
+    scan_seconds: float = Field(1.0, gt=0, le=YEAR, description="look at the inbox at least this often")
     quiet_seconds: float | None = Field(
-        None, ge=0, description="a file must be unchanged this long (0.2, or 2 where writers are not seen)"
+        None,
+        ge=0,
+        le=YEAR,
+        description="a file must be unchanged this long (0.2, or 2 where writers are not seen)",
     )
     max_settle_seconds: float = Field(
-        600.0, ge=0, description="take a file that is empty or lacks its last newline after this long"
+        600.0,
+        ge=0,
+        le=YEAR,
+        description="take a file that is empty or lacks its last newline after this long",
     )
     doubt_seconds: float = Field(
-        900.0, gt=0, description="settle time before a submission in doubt is judged"
+        900.0, gt=0, le=YEAR, description="settle time before a submission in doubt is judged"
     )
     max_part_requests: int = Field(100_000, ge=1, description="requests in one batch at most")
     max_part_bytes: int = Field(256_000_000, ge=1, description="bytes in one batch at most")
@@ -84,13 +95,26 @@ class Settings(BaseSettings):
     max_jobs: int = Field(1000, ge=1, description="jobs under way at most; more files wait in the inbox")
     reserve_bytes: int = Field(64 << 20, ge=0, description="room on the disk that is left alone")
     transfers: int = Field(4, ge=1, description="files that are checked, sent and fetched at once")
-    answer_seconds: float = Field(600.0, gt=0, description="how long to wait for the answer to a create")
-    grace_seconds: float = Field(5.0, ge=0, description="how long a stop waits for what is under way")
+    answer_seconds: float = Field(
+        600.0, gt=0, le=YEAR, description="how long to wait for the answer to a create"
+    )
+    grace_seconds: float = Field(
+        5.0, ge=0, le=YEAR, description="how long a stop waits for what is under way"
+    )
     base_url: str = Field(PUBLIC_URL, description="where the API is; ANTHROPIC_BASE_URL sets it too")
     api_key_file: Path | None = Field(None, description="file with the key, if not ANTHROPIC_API_KEY")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="lines of the log: auto is console on a terminal"
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _require_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        whole = url.isprintable() and not any(char.isspace() for char in url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not whole:
+            raise ValueError("it has to be a URL such as https://api.anthropic.com")
+        return url
 
     @classmethod
     def settings_customise_sources(
@@ -219,6 +243,24 @@ def read_key(settings: Settings, environ: Mapping[str, str]) -> str:
         fix = "set ANTHROPIC_API_KEY, or api_key_file; to try without a key: batchbox demo"
         raise Stop("there is no API key", fix, code=NO_KEY)
     return _require_one_word(key, "ANTHROPIC_API_KEY")
+
+
+class KeyRing:
+    """Gives the key as it is now, or the last one while it cannot be read."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._last = ""
+
+    def __call__(self) -> str:
+        """Return the key."""
+        try:
+            self._last = read_key(self._settings, self._environ)
+        except Stop:
+            if not self._last:
+                raise
+        return self._last
 
 
 def _require_one_word(key: str, place: str) -> str:

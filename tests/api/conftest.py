@@ -19,7 +19,7 @@ ANSWER_SECONDS = 0.4
 @pytest.fixture
 def api(sandbox: Sandbox) -> Iterator[AnthropicApi]:
     """Give a client that waits a moment for the answer to a create."""
-    with closing(AnthropicApi(KEY, sandbox.url, ANSWER_SECONDS)) as found:
+    with closing(AnthropicApi(lambda: KEY, sandbox.url, ANSWER_SECONDS)) as found:
         yield found
 
 

@@ -122,7 +122,7 @@ def test_nobody_listens() -> None:
     with recording() as closed:
         url = closed.url
     commits: list[str] = []
-    api = AnthropicApi(KEY, url)
+    api = AnthropicApi(lambda: KEY, url)
     error = catch(lambda: api.create(as_body(write_body()), lambda: commits.append("commit")))
     assert type(error) is TryLater
     assert error.shared
@@ -155,7 +155,7 @@ def test_a_refusal_keeps_the_apis_words(send: Sender, sandbox: Sandbox) -> None:
 def test_a_wrong_key_is_told_without_it(sandbox: Sandbox) -> None:
     """Whoever put a wrong key in place is told so, without the key."""
     sandbox.order("create", "refuse", status=401)
-    api = AnthropicApi(KEY, sandbox.url)
+    api = AnthropicApi(lambda: KEY, sandbox.url)
     error = catch(lambda: api.create(as_body(write_body()), lambda: None))
     assert isinstance(error, TryLater)
     assert "key" in error.fix

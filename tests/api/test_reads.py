@@ -181,7 +181,7 @@ def test_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, foreign.url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "another")
         monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "another")
-        with closing(AnthropicApi(KEY, sandbox.url)) as api:
+        with closing(AnthropicApi(lambda: KEY, sandbox.url)) as api:
             assert api.page().batches == ()
             assert api.create(as_body(write_body()), lambda: None)[0].total == 2
     assert foreign.connections == 0

@@ -36,7 +36,7 @@ def commit():
     if how == "just after":
         threading.Timer(0, die).start()
 
-AnthropicApi("sandbox", url).create(Body(lambda: io.BytesIO(data), len(data)), commit)
+AnthropicApi(lambda: "sandbox", url).create(Body(lambda: io.BytesIO(data), len(data)), commit)
 """
 
 
@@ -70,7 +70,7 @@ def test_on_the_wire() -> None:
             wait_for(lambda: len(host.body) >= len(data) - 1, "all but the last byte")
             assert host.body == data[:-1]
 
-        api = AnthropicApi(KEY, host.url, ANSWER_SECONDS)
+        api = AnthropicApi(lambda: KEY, host.url, ANSWER_SECONDS)
         error = catch(lambda: api.create(as_body(data), commit))
     head = host.head.lower()
     assert type(error) is InDoubt
@@ -97,7 +97,7 @@ def test_commit_raises(send: Sender, failure: Exception) -> None:
 
 def test_commit_is_killed(sandbox: Sandbox) -> None:
     """What ends a thread or a process rises through the SDK, and nothing was created."""
-    api = AnthropicApi(KEY, sandbox.url)
+    api = AnthropicApi(lambda: KEY, sandbox.url)
 
     def interrupt() -> None:
         raise KeyboardInterrupt

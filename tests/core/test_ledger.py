@@ -225,3 +225,27 @@ def test_an_odd_detail_is_no_reason_to_keep_a_row_back(result: bytes) -> None:
     row = read_row(b'{"custom_id":"a-nonce","result":' + result + b"}")
     assert row.result == result
     assert row.wire_id == "a-nonce"
+
+
+HEAD = b'{"custom_id":"a-nonce","result":{"type":"succeeded","message":{"model":"m","content":[{"text":"'
+NOT_STRICT = {
+    "half-a-character": HEAD + b'\\ud83d"}]}}}\n',
+    "not-utf8": HEAD + b'\xff"}]}}}\n',
+    "nan": HEAD + b'"}],"score":NaN}}}\n',
+    "deep": HEAD + b'"}],"deep":' + b"[" * 5000 + b"]" * 5000 + b"}}}\n",
+}
+
+
+@pytest.mark.parametrize("name", NOT_STRICT)
+def test_a_whole_row_that_is_not_strict_json_is_kept(name: str) -> None:
+    """It was paid for: its result goes out byte for byte, and holds back no other row."""
+    row = read_row(NOT_STRICT[name])
+    assert (row.wire_id, row.outcome, row.again) == ("a-nonce", "succeeded", False)
+    assert NOT_STRICT[name] == b'{"custom_id":"a-nonce","result":' + row.result + b"}\n"
+
+
+@pytest.mark.parametrize("end", [b'"}]}}', b'"}]}}\n', b'"}]}}}x\n', b""])
+def test_a_row_that_was_cut_is_never_kept(end: bytes) -> None:
+    """What ends otherwise than a row ends was damaged on the way: it is fetched again."""
+    with pytest.raises(TryLater):
+        read_row(HEAD + b"\\ud83d" * (end == b"") + end)

@@ -1,5 +1,6 @@
 """The plan for parts in doubt: wait, look twice, believe only proof."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_a_candidate_is_not_judged_before_it_has_ended(batch: Batch | None) -> N
 def test_a_candidate_that_has_ended_is_proven() -> None:
     """Of several candidates, the one that has ended is looked into; the others wait."""
     batches = {"b-1": make_batch("b-1", ended=False), "b-2": make_batch("b-2")}
-    assert due(suspect("b-1", "b-2"), batches=batches) == [Prove("job-1", KEY, make_batch("b-2"))]
+    assert due(suspect("b-1", "b-2"), batches=batches) == [Prove("job-1", KEY, (make_batch("b-2"),))]
     assert due(suspect("b-1", "b-2"), batches=batches, read=DOWN) == []
 
 
@@ -111,7 +112,7 @@ def test_sight_is_lost_only_after_the_settle_time(missing: dict[str, float], exp
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
-        (make_batch("b-2"), [Prove("job-1", KEY, make_batch("b-2"))]),
+        (make_batch("b-2"), [Prove("job-1", KEY, (make_batch("b-2"),))]),
         (make_batch("b-2", ended=False), []),
         (None, []),
     ],
@@ -139,3 +140,21 @@ def test_the_loop_wakes_when_the_wait_is_over(looked_at: float | None) -> None:
     moment = next_moment(view)
     assert due(DOUBTED, doubts=view.doubts, now=moment - 0.001) == []
     assert len(due(DOUBTED, doubts=view.doubts, now=moment)) == 1
+
+
+def test_all_that_have_ended_are_looked_into_at_once() -> None:
+    """A stranger's batch that cannot be read never stands before ours."""
+    batches = {name: make_batch(name) for name in ("b-1", "b-2")}
+    expected = [Prove("job-1", KEY, (make_batch("b-1"), make_batch("b-2")))]
+    assert due(suspect("b-1", "b-2"), batches=batches) == expected
+
+
+def test_an_archived_candidate_hides_no_other() -> None:
+    """Sight is lost only when no candidate is left that can be read."""
+    old = replace(make_batch("b-1"), archived_at="2026-11-01T00:00:00Z")
+    running = {"b-1": old, "b-2": make_batch("b-2", ended=False)}
+    assert due(suspect("b-1", "b-2"), batches=running) == []
+    assert due(suspect("b-1", "b-2"), batches=running | {"b-2": make_batch("b-2")}) == [
+        Prove("job-1", KEY, (make_batch("b-2"),))
+    ]
+    assert due(suspect("b-1"), batches={"b-1": old}) == [LoseSight("job-1", KEY, "b-1")]

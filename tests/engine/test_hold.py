@@ -232,3 +232,17 @@ def test_body_is_damaged(engine: Engine, sandbox: Sandbox) -> None:
     assert "part-001" in read_reason(engine)["problem"]
     assert sandbox.batches() == []
     check_promises(engine, sandbox, held=1)
+
+
+def test_moved_back_without_its_reason(start: Start, slow: Sandbox) -> None:
+    """Killed before the reason was written, a job is not taken for one that a person gave back."""
+    engine = start(on=slow)
+    slow.delete(bring_into_doubt(engine, slow, "drop_after"))
+    engine.run_until(lambda: engine.states("hold") == ["undecided"])
+    (find_held(engine) / "hold.json").unlink()
+    move_back(engine)
+    engine.run_for(2 * HOURS)
+    assert engine.states("hold") == ["undecided"]
+    assert read_reason(engine)["problem"]
+    assert count_posts(slow) == 1
+    check_promises(engine, slow, held=1)

@@ -132,6 +132,5 @@ def test_an_output_that_was_published_before_is_made_durable(ground: Path) -> No
         rename,
         "fsync outbox",
         f"fsync work/{JOB}",
-        "mkdir outbox",
         "fsync outbox",
     ]

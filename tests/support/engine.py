@@ -106,7 +106,7 @@ class Engine:
         self._epoch += 1
         settings = Settings(base_url=self.url, **(USUAL | self.settings))
         self._folder = FolderSpool(self.root, self._epoch)
-        self._client = AnthropicApi("sandbox", self.url, settings.answer_seconds)
+        self._client = AnthropicApi(lambda: "sandbox", self.url, settings.answer_seconds)
         spool, api = self.wrap_spool(self._folder), self.wrap_api(self._client)
         self.ctx = Context(spool, api, self.clock, settings, secrets.token_bytes)
         self.mailbox = PassingMailbox(self.clock, self._between_turns, self._is_busy)

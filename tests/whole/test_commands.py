@@ -79,7 +79,7 @@ def test_check_tells_every_mistake_with_its_line(box: Box, tmp_path: Path) -> No
         (["run", "--spool", "/nowhere"], 3, "is not a spool"),
         (["status", "--spool", "/nowhere"], 3, "is not a spool"),
         (["show", "no-such-job"], 2, 'no job is called "no-such-job"'),
-        (["drop", "/nowhere.jsonl"], 2, "could not be dropped"),
+        (["drop", "/nowhere.jsonl"], 2, "does not exist"),
         (["drop", "/etc/hostname"], 2, "would not be taken"),
         (["run", "--config", "/nowhere.toml"], 2, "does not exist"),
         (["nonsense"], 2, "No such command"),

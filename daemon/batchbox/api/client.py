@@ -2,8 +2,8 @@
 
 The SDK is used for what it knows (address, authentication, version header, error classes) and kept from
 what would cost money: it never repeats a call (`max_retries=0`: each repeated create is another paid
-batch), never follows a redirect (the prompts would go with it), takes nothing from the environment, and
-sends the key to no other origin.
+batch), never follows a redirect (the prompts would go with it), takes no key, address or proxy from the
+environment, and sends the key to no other origin.
 """
 
 import socket
@@ -26,6 +26,7 @@ BATCHES = "/v1/messages/batches"
 CHUNK = 1 << 18
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 60.0
+READING = httpx2.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS)
 LINGER_NONE = struct.pack("ii", 1, 0)
 
 # A killed process's kernel would still deliver what lies in the socket's buffer, the last byte of a body
@@ -70,24 +71,35 @@ class _WithheldBody:
 
 
 class AnthropicApi:
-    """`core.storage.Api` over HTTP. *answer_seconds*: how long a create may wait for its answer."""
+    """`core.storage.Api` over HTTP.
 
-    def __init__(self, key: str, base_url: str, answer_seconds: float = 600.0) -> None:
-        self._key = key
+    *read_key* gives the key; it is asked again whenever the API has not accepted one, and for each
+    create, so that a corrected key file heals by itself. *answer_seconds*: how long a create may wait.
+    """
+
+    def __init__(self, read_key: Callable[[], str], base_url: str, answer_seconds: float = 600.0) -> None:
+        self._read_key = read_key
         self._base_url = base_url.rstrip("/")
         self._answer = httpx2.Timeout(answer_seconds, connect=CONNECT_SECONDS, write=STALL_SECONDS)
         self._tls = httpx2.create_ssl_context(trust_env=False)  # read once: 20 ms of work for each create
-        self._reader = self._connect(httpx2.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS))
+        self._reader = self._connect(READING)
 
     def close(self) -> None:
         """Close the connections that reads have left open."""
         self._reader.close()
 
+    def _explain(self, error: anthropic.APIError) -> TryLater:
+        refused = self._reader
+        if isinstance(error, anthropic.AuthenticationError) and self._read_key() != refused.api_key:
+            self._reader = self._connect(READING)
+            refused.close()
+        return explain_read(error)
+
     def _connect(self, timeout: httpx2.Timeout) -> anthropic.Anthropic:
         transport = httpx2.HTTPTransport(verify=self._tls, trust_env=False, socket_options=SOCKET_OPTIONS)
         client = httpx2.Client(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
         return anthropic.Anthropic(
-            api_key=self._key,
+            api_key=self._read_key(),
             base_url=self._base_url,
             http_client=client,
             timeout=timeout,
@@ -128,14 +140,14 @@ class AnthropicApi:
         except anthropic.APIError as error:
             if is_not_found(error):
                 return None
-            raise explain_read(error) from None
+            raise self._explain(error) from None
         return read_batch(answer.content)
 
     def _get(self, path: str, options: anthropic.RequestOptions) -> httpx2.Response:
         try:
             return self._reader.get(path, cast_to=httpx2.Response, options=options)
         except anthropic.APIError as error:
-            raise explain_read(error) from None
+            raise self._explain(error) from None
 
     @contextmanager
     def rows(self, batch: Batch) -> Iterator[Iterator[bytes]]:
@@ -149,7 +161,7 @@ class AnthropicApi:
         except anthropic.APIError as error:
             if is_not_found(error):
                 raise TryLater(f"the results of {batch.id} are not there yet") from None
-            raise explain_read(error) from None
+            raise self._explain(error) from None
         try:
             yield answer.iter_bytes()
         except httpx2.HTTPError as error:

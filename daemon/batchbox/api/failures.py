@@ -20,7 +20,7 @@ WAITING_CODES = frozenset({"organization_on_hold", "cmek_key_disabled", "request
 SPEND_LIMIT = "You have reached your specified"  # of a 400: the customer's own limit
 
 FIXES = {
-    401: "the API does not accept the key: put a valid one in place; nothing has to be dropped again",
+    401: "the key is not accepted: correct the key file, or restart with a valid key; drop nothing again",
     402: "settle the account's billing; sending goes on by itself",
     403: "the key may not do this: use one of the right workspace; sending goes on by itself",
     404: "nothing answers there: check ANTHROPIC_BASE_URL",

@@ -1,4 +1,9 @@
-"""What the API says, as values of ours. Unknown fields are ignored, nullable ones may be absent."""
+"""What the API says, as values of ours.
+
+Unknown fields are ignored and every field but the id may be absent or null: in a list that holds
+strangers' batches too, one odd entry must not hide the others. What cannot be known of a batch counts
+as possible: without a count it may be ours.
+"""
 
 import msgspec
 
@@ -7,29 +12,35 @@ from batchbox.core.storage import Batch, Page
 
 
 class _Counts(msgspec.Struct):
-    processing: int = 0
-    succeeded: int = 0
-    errored: int = 0
-    canceled: int = 0
-    expired: int = 0
+    processing: int
+    succeeded: int
+    errored: int
+    canceled: int
+    expired: int
 
 
 class _Batch(msgspec.Struct):
     id: str
-    processing_status: str
-    created_at: str
-    request_counts: _Counts
+    processing_status: str | None = None
+    created_at: str | None = None
+    request_counts: msgspec.Raw = msgspec.Raw(b"null")
     ended_at: str | None = None
     archived_at: str | None = None
     results_url: str | None = None
 
 
+class _Id(msgspec.Struct):
+    id: str
+
+
 class _Page(msgspec.Struct):
-    data: list[_Batch]
-    has_more: bool = False
+    data: list[msgspec.Raw]
+    has_more: bool | None = False
 
 
 _batch = msgspec.json.Decoder(_Batch)
+_counts = msgspec.json.Decoder(_Counts)
+_id = msgspec.json.Decoder(_Id)
 _page = msgspec.json.Decoder(_Page)
 
 
@@ -45,20 +56,34 @@ def read_page(body: bytes, date: str) -> Page:
     """Return the page that *body* describes. Raise `TryLater` if it does not describe one."""
     try:
         page = _page.decode(body)
+        batches = tuple(_read_entry(entry) for entry in page.data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TryLater(f"the API's answer is not a list of batches: {error}", shared=True) from None
-    return Page(tuple(_convert(batch) for batch in page.data), page.has_more and bool(page.data), date)
+    return Page(batches, bool(page.has_more) and bool(batches), date)
+
+
+def _read_entry(entry: msgspec.Raw) -> Batch:
+    try:
+        return _convert(_batch.decode(entry))
+    except msgspec.ValidationError:
+        return Batch(id=_id.decode(entry).id, ended=False, total=None, created_at="")
 
 
 def _convert(batch: _Batch) -> Batch:
-    counts = batch.request_counts
-    total = counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
     return Batch(
         id=batch.id,
         ended=batch.processing_status == "ended",
-        total=total,
-        created_at=batch.created_at,
+        total=_count(batch.request_counts),
+        created_at=batch.created_at or "",
         ended_at=batch.ended_at,
         archived_at=batch.archived_at,
         results_url=batch.results_url,
     )
+
+
+def _count(raw: msgspec.Raw) -> int | None:
+    try:
+        counts = _counts.decode(raw)
+    except msgspec.ValidationError:
+        return None
+    return counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired

@@ -1,6 +1,9 @@
 """The command line: `batchbox`."""
 
 import sys
+import traceback
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -13,7 +16,7 @@ EPILOG = (
     "Exit codes: 0 all well; 1 a file has mistakes or not every request was answered; "
     "2 wrong use or settings; 3 the spool cannot be used; 4 no API key; 5 a bug."
 )
-BUG = 5
+NO_SPOOL, BUG = 3, 5
 
 app = typer.Typer(
     name="batchbox",
@@ -52,13 +55,24 @@ def options(
 
 def main() -> None:
     """Run a command; tell errors that a person made as sentences, not as tracebacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal cannot show
     try:
         app()
     except BatchboxError as error:
-        typer.echo(f"batchbox: {error.problem}", err=True)
-        if error.fix:
-            typer.echo(f"  what to do: {error.fix}", err=True)
+        _tell(f"batchbox: {error.problem}", f"what to do: {error.fix}" if error.fix else "")
         sys.exit(error.code if isinstance(error, Stop) else BUG)
     except OSError as error:
-        typer.echo(f"batchbox: {error}", err=True)
-        sys.exit(3)
+        _tell(f"batchbox: {error}", "")
+        sys.exit(NO_SPOOL)
+    except Exception:  # noqa: BLE001  the exit code is documented; the traceback is for us
+        _tell(traceback.format_exc(), "this is a bug in batchbox: please report it")
+        sys.exit(BUG)
+
+
+def _tell(problem: str, fix: str) -> None:
+    with suppress(OSError):
+        typer.echo(problem, err=True)
+        if fix:
+            typer.echo(f"  {fix}", err=True)

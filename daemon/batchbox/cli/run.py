@@ -10,7 +10,7 @@ import typer
 from batchbox.app import run_daemon
 from batchbox.cli.options import ConfigOption, SpoolOption, read_settings, require_spool
 from batchbox.service.logs import set_up_logs
-from batchbox.settings import read_key
+from batchbox.settings import KeyRing, read_key
 from batchbox.spool.layout import SETTINGS
 from batchbox.spool.marker import make_spool
 
@@ -53,13 +53,16 @@ def run(
     root = require_spool(spool)
     settings = read_settings(root, config)
     set_up_logs(settings.log_format)
-    run_daemon(root, settings, read_key(settings, os.environ), until_idle)
+    read_key(settings, os.environ)  # told now rather than at the first file
+    run_daemon(root, settings, KeyRing(settings, os.environ), until_idle)
 
 
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
-    work_seconds: Annotated[float, typer.Option(help="Seconds until a batch has ended.")] = 2.0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8080,
+    work_seconds: Annotated[float, typer.Option(min=0, help="Seconds until a batch has ended.")] = 2.0,
 ) -> None:
     """Run a stand-in for the API: nothing to pay."""
     # imported here: no other command needs an HTTP server

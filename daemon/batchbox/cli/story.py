@@ -57,7 +57,7 @@ def _phrase(facts: dict[str, Any]) -> str:
         case "batches.polled" if facts["running"]:
             return f"waiting: {facts['running']} batches running, {facts['ended']} ended"
         case "part.collected":
-            return f"fetched: {facts.get('succeeded', 0)} answers"
+            return f"fetched: {facts['rows'].get('succeeded', 0)} answers"
         case "job.published":
             return f"published: {facts['status']}"
         case event if facts.get("level") in ("warning", "error"):

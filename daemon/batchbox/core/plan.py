@@ -51,11 +51,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Read the first row of a candidate that has ended."""
+    """Read the first row of each candidate that has ended, until one proves to be ours."""
 
     job: JobId
     part: PartKey
-    batch: Batch
+    batches: tuple[Batch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +210,18 @@ def _settle(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:
 
 def _examine(view: View, job: Manifest, part: Part, reading: bool) -> Iterator[JobAction]:
     """Prove what has ended; give up only when no candidate is left that could still be proven."""
-    lost = []
-    for candidate in part.candidates:
-        batch = view.batches.get(candidate)
-        if batch and batch.ended and reading:
-            yield Prove(job.job, part.key, batch)
-        elif view.missing.get(candidate, 0.0) >= view.doubt_seconds:
-            lost.append(candidate)
-    if lost and len(lost) == len(part.candidates):
+    known = [view.batches[one] for one in part.candidates if one in view.batches]
+    ended = tuple(batch for batch in known if batch.ended and not batch.archived_at)
+    archived = {batch.id for batch in known if batch.archived_at}
+    lost = [one for one in part.candidates if one in archived or _is_missed(view, one)]
+    if ended and reading:
+        yield Prove(job.job, part.key, ended)
+    elif lost and len(lost) == len(part.candidates):
         yield LoseSight(job.job, part.key, lost[0])
+
+
+def _is_missed(view: View, batch_id: str) -> bool:
+    return view.missing.get(batch_id, 0.0) >= view.doubt_seconds
 
 
 def next_moment(view: View) -> float:

@@ -115,11 +115,11 @@ class Spool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What the API says of a batch."""
+    """What the API says of a batch. *total* is None where it does not say how many requests it has."""
 
     id: str
     ended: bool
-    total: int
+    total: int | None
     created_at: str
     ended_at: str | None = None
     archived_at: str | None = None

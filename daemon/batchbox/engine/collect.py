@@ -47,7 +47,7 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
         job=job.job,
         part=part.label,
         batch=batch.id,
-        **tally.outcomes,
+        rows=tally.outcomes,
         again=len(again),
     )
     ctx.spool.discard(job.job, [body_name(part.label)])
@@ -63,12 +63,13 @@ def _fetch(ctx: Context, job: JobId, part: Part, batch: Batch) -> "Tally":
         return _check(ctx, job, part)
     except TryLater as error:
         ctx.spool.discard(job, [name])
-        if _is_past(batch, ctx.clock.now()):
+        if is_past(batch, ctx.clock.now()):
             raise Gone(f"{error.problem}, and the API keeps results for 29 days only") from None
         raise
 
 
-def _is_past(batch: Batch, now: datetime) -> bool:
+def is_past(batch: Batch, now: datetime) -> bool:
+    """Say whether the API has ceased to keep the results of *batch*."""
     try:
         return now - datetime.fromisoformat(batch.created_at) > RETAINED
     except (ValueError, TypeError):

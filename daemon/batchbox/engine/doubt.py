@@ -9,13 +9,14 @@ from email.utils import parsedate_to_datetime
 
 import structlog
 
-from batchbox.core.errors import Gone, TryLater
+from batchbox.core.errors import BatchboxError, Gone, TryLater
 from batchbox.core.ledger import read_row
 from batchbox.core.manifest import Intent, Part
 from batchbox.core.marker import unmark
 from batchbox.core.plan import PartKey
 from batchbox.core.states import Event, PartState
 from batchbox.core.storage import Api, Batch, Stored
+from batchbox.engine.collect import is_past
 from batchbox.engine.context import Context
 
 MARGIN = timedelta(minutes=10)  # where the cursor was deleted, look back this far before the intent
@@ -46,7 +47,7 @@ def look(ctx: Context, part: Part, owned: frozenset[str]) -> frozenset[str]:
     return frozenset(
         batch.id
         for batch in newer
-        if batch.total == part.requests
+        if batch.total in (part.requests, None)
         and batch.id not in known
         and (found_cursor or _may_be_after(batch, part.intent))
     )
@@ -90,23 +91,42 @@ def judge(ctx: Context, stored: Stored, key: PartKey, found: frozenset[str]) -> 
     return _become(ctx, stored, part, Event.SOME_FOUND, candidates=tuple(sorted(found)))
 
 
-def prove(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
-    """Read the first row of *batch*: it carries our nonce, or the batch is a stranger's."""
-    part = stored.manifest.part(key)
-    facts = {"job": stored.manifest.job, "part": part.label, "batch": batch.id}
-    try:
-        wire_id = _first_id(ctx.api, batch)
-    except Gone as gone:
-        log.error("part.undecided", **facts, problem=gone.problem)
-        return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=gone.problem)
-    if unmark(wire_id, part.nonce):
-        log.info("part.proven", **facts)
-        times = {"submitted_at": batch.created_at, "candidates": ()}
-        return _become(ctx, stored, part, Event.PROVEN, batch_id=batch.id, **times)
-    log.info("part.struck", **facts)
-    left = tuple(one for one in part.candidates if one != batch.id)
+def prove(ctx: Context, stored: Stored, key: PartKey, batches: tuple[Batch, ...]) -> Stored:
+    """Read the first row of each of *batches* until one carries our nonce; strike the others.
+
+    One that cannot be read must not hide another that is ours, so the failure is raised last.
+    """
+    failure: BatchboxError | None = None
+    for batch in batches:
+        try:
+            wire_id = _first_id(ctx.api, batch)
+        except (Gone, TryLater) as error:
+            failure = error
+            continue
+        part = stored.manifest.part(key)
+        facts = {"job": stored.manifest.job, "part": part.label, "batch": batch.id}
+        if unmark(wire_id, part.nonce):
+            log.info("part.proven", **facts)
+            times = {"submitted_at": batch.created_at, "candidates": ()}
+            return _become(ctx, stored, part, Event.PROVEN, batch_id=batch.id, **times)
+        log.info("part.struck", **facts)
+        stored = _strike(ctx, stored, part, batch.id)
+    left = {batch for batch in batches if batch.id in stored.manifest.part(key).candidates}
+    if left and len(left) == len(stored.manifest.part(key).candidates) and _are_past(ctx, left):
+        return lose_sight(ctx, stored, key, min(batch.id for batch in left))
+    if failure:
+        raise TryLater(failure.problem, "nothing to do: it is tried again")
+    return stored
+
+
+def _are_past(ctx: Context, batches: set[Batch]) -> bool:
+    return all(is_past(batch, ctx.clock.now()) for batch in batches)
+
+
+def _strike(ctx: Context, stored: Stored, part: Part, batch_id: str) -> Stored:
+    left = tuple(one for one in part.candidates if one != batch_id)
     event = Event.STRUCK if left else Event.NONE_FOUND
-    return _become(ctx, stored, part, event, candidates=left, struck=(*part.struck, batch.id))
+    return _become(ctx, stored, part, event, candidates=left, struck=(*part.struck, batch_id))
 
 
 def _first_id(api: Api, batch: Batch) -> str:
@@ -115,15 +135,15 @@ def _first_id(api: Api, batch: Batch) -> str:
         for chunk in chunks:
             begun += chunk
             if b"\n" in chunk:
-                return read_row(begun.partition(b"\n")[0]).wire_id
+                return read_row(begun.partition(b"\n")[0] + b"\n").wire_id
     if not begun.strip():
         raise TryLater(f"the results of {batch.id} are empty")
     return read_row(begun).wire_id
 
 
 def lose_sight(ctx: Context, stored: Stored, key: PartKey, batch_id: str) -> Stored:
-    """Give up on a candidate that was deleted before its first row could be read."""
+    """Give up: no candidate is left whose first row could still be read."""
     part = stored.manifest.part(key)
-    problem = f"batch {batch_id} may have been this part, but was deleted before it could be read"
+    problem = f"batch {batch_id} may have been this part, but was deleted or archived before it could be read"
     log.error("part.undecided", job=stored.manifest.job, part=part.label, batch=batch_id, problem=problem)
     return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem)

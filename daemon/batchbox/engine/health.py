@@ -31,9 +31,9 @@ class Health:
             "waiting": [_tell(one) for one in waiting[:SHOWN] if not one.obstacle.passing],
             "waiting_total": len(waiting),
             "flags": sorted(flags),
-            "sending": _explain(memory.create, now),
-            "asking": _explain(memory.read, now),
-            "jobs": {job: _explain(backoff, now) for job, backoff in memory.backoffs.items()},
+            "sending": _explain(memory.create),
+            "asking": _explain(memory.read),
+            "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
         }
         if facts == self._last and now < self._next:
             return
@@ -50,7 +50,7 @@ def _tell(waiting: Waiting) -> dict[str, Any]:
     return facts | {"problem": obstacle.problem, "fix": obstacle.fix}
 
 
-def _explain(backoff: Backoff, now: float) -> dict[str, str] | None:
-    if not backoff.problem or backoff.is_open(now):
+def _explain(backoff: Backoff) -> dict[str, str] | None:
+    if not backoff.problem:
         return None
     return {"problem": backoff.problem, "fix": backoff.fix}

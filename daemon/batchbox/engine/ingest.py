@@ -26,6 +26,7 @@ from batchbox.engine.index import Entry, write_entry
 from batchbox.settings import QueueRules
 
 MISTAKES_KEPT = 100
+LINE_PIECE = 1 << 20
 QUOTED = 80  # characters of an id, in a complaint
 RAW_KEPT = 1 << 20  # of a skipped line, in the errors file
 BLANK_NONCE = spell_nonce(bytes(NONCE_BYTES))
@@ -152,32 +153,33 @@ class Reading:
 
     def requests(self) -> Iterator[Request]:
         """Yield what can be sent. Once the file is to be refused, only look for more mistakes."""
-        for number, raw in self._numbered():
-            found = self._check(number, raw)
+        for number, raw, too_long in self._numbered():
+            found = _too_long(number, self._limit) if too_long else self._check(number, raw)
             if isinstance(found, Mistake):
                 self._complain(found, raw)
             elif found and (self._rules.skips_bad_lines or not self.mistakes_total):
                 self.good += 1
                 yield found
 
-    def _numbered(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each line; of one over the limit, its beginning, with a byte more than the limit."""
-        while raw := self._file.readline(self._limit + 1):
+    def _numbered(self) -> Iterator[tuple[int, bytes, bool]]:
+        """Yield number and bytes of each line; of one over the limit the beginning, and True."""
+        while piece := self._take():
             self.lines += 1
-            self._take(raw)
-            rest = raw
-            while len(raw) > self._limit and rest and not rest.endswith(b"\n"):
-                rest = self._file.readline(1 << 20)
-                self._take(rest)
-            yield self.lines, raw
+            pieces, size = [piece], len(piece)
+            while len(piece) == LINE_PIECE and not piece.endswith(b"\n"):
+                piece = self._take()
+                size += len(piece)
+                if size <= self._limit:
+                    pieces.append(piece)
+            yield self.lines, b"".join(pieces), size > self._limit
 
-    def _take(self, raw: bytes) -> None:
-        self._hash.update(raw)
-        self.bytes += len(raw)
+    def _take(self) -> bytes:
+        piece = self._file.readline(LINE_PIECE)
+        self._hash.update(piece)
+        self.bytes += len(piece)
+        return piece
 
     def _check(self, number: int, raw: bytes) -> Request | Mistake | None:
-        if len(raw) > self._limit:
-            return _too_long(number, self._limit)
         found = read_line(number, raw, self._rules.defaults)
         if not isinstance(found, Request):
             return found

@@ -28,6 +28,7 @@ from batchbox.engine.submit import Submitted
 
 CLAIMS_AT_ONCE = 16  # about half a second on a slow disk: the loop stays awake
 SETTLING_STEP = 0.05
+HOPELESS = 5  # failures, about half a minute, after which a job that cannot be read keeps nobody waiting
 
 log = structlog.get_logger()
 
@@ -83,7 +84,8 @@ class Loop:
     def is_idle(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
         quiet = self._has_looked and not self._intake.is_settling and not self._offline
-        return quiet and not self.memory.jobs and not self.memory.busy
+        hopeful = any(one.failures < HOPELESS for one in self.memory.backoffs.values())
+        return quiet and not self.memory.jobs and not self.memory.busy and not hopeful
 
     def _now(self) -> float:
         return self._ctx.clock.monotonic()

@@ -8,6 +8,8 @@ from queue import Empty, SimpleQueue
 
 from batchbox.core.plan import Action
 
+LONGEST_WAIT = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Hint:
@@ -45,7 +47,7 @@ class Mailbox:
         """Return all mail there is, after waiting up to *seconds* for the first."""
         mail: list[Mail] = []
         try:
-            mail.append(self._queue.get(timeout=max(seconds, 0.0)))
+            mail.append(self._queue.get(timeout=min(max(seconds, 0.0), LONGEST_WAIT)))
             while True:
                 mail.append(self._queue.get_nowait())
         except Empty:

@@ -9,6 +9,8 @@ from batchbox.core.errors import TryLater
 from batchbox.core.storage import Api, Batch
 from batchbox.engine.submit import Horizon
 
+FAILURES_BORNE = 3  # each may take a minute
+
 log = structlog.get_logger()
 
 
@@ -37,12 +39,15 @@ def poll(api: Api, batch_ids: frozenset[str]) -> Polled:
 
 
 def _retrieve(api: Api, batch_ids: frozenset[str]) -> dict[str, Batch | None]:
-    """Ask for each of *batch_ids* until a call fails: what is known of the others must not suffer."""
+    """Ask for each of *batch_ids*; a few failures must not hide what is known of the others."""
     found: dict[str, Batch | None] = {}
-    for batch_id in batch_ids:
+    failures = 0
+    for batch_id in sorted(batch_ids):
+        if failures == FAILURES_BORNE:
+            break
         try:
             found[batch_id] = api.retrieve(batch_id)
         except TryLater as error:
             log.warning("batch.unknown", batch=batch_id, problem=error.problem, fix=error.fix)
-            break
+            failures += 1
     return found

@@ -16,7 +16,8 @@ from batchbox.engine.publish import publish
 from batchbox.engine.submit import Horizon, Submitted, submit
 
 UNDECIDED_FIX = (
-    "look for the batch in the API's console; move this folder back to work/ to have it looked for again"
+    "look for the batch in the API's console; moved back to work/, this folder is looked for again, and "
+    "what is not found is sent again and paid again"
 )
 
 
@@ -62,8 +63,8 @@ def perform(ctx: Context, action: plan.JobAction, stored: Stored, briefing: Brie
         case plan.Look(part=key, final=final):
             found = briefing.found | look(ctx, stored.manifest.part(key), briefing.owned)
             return judge(ctx, stored, key, found) if final else Looked(found)
-        case plan.Prove(part=key, batch=batch):
-            return prove(ctx, stored, key, batch)
+        case plan.Prove(part=key, batches=batches):
+            return prove(ctx, stored, key, batches)
         case plan.LoseSight(part=key, batch_id=batch_id):
             return lose_sight(ctx, stored, key, batch_id)
         case plan.Collect(part=key, batch=batch):

@@ -6,6 +6,8 @@ the SDK and its transport would log prompts at DEBUG, so they are held at WARNIN
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -13,15 +15,30 @@ from structlog.typing import Processor
 LOUD = ("anthropic", "httpx2", "httpcore2", "watchdog")
 
 
+class _Lossy:
+    """A stream that loses lines rather than stop the work: the disk is full, or nobody reads any more."""
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Bring out what can be brought out."""
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+
+
 def set_up_logs(form: str) -> None:
     """Begin to log; *form* is `json`, `console` or `auto`."""
     for name in LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
-    plain = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    plain = form == "json" or (form == "auto" and not terminal)
     render: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if plain
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=16)]
+        else [structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=16)]
     )
     structlog.configure(
         processors=[
@@ -29,6 +46,6 @@ def set_up_logs(form: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *render,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lossy())),
         cache_logger_on_first_use=False,
     )

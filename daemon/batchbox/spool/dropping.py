@@ -1,12 +1,14 @@
 """Dropping: what a careful producer does, and how it hears of the end."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from batchbox.core.errors import Stop
 from batchbox.core.names import receipt_name, stem_of
@@ -34,6 +36,8 @@ def drop_file(root: Path, source: Path, queue: str) -> Dropped:
     layout = Layout(root)
     read_marker(layout)
     name = os.fsencode(source.name)
+    if not source.exists():
+        raise Stop(f"{source} does not exist", "name a file", code=BAD_FILE)
     if not is_wanted(name):
         fix = "give it a name that ends in .jsonl and does not begin with . ~ _ or #"
         raise Stop(f"{source.name} would not be taken", fix, code=BAD_FILE)
@@ -45,12 +49,20 @@ def drop_file(root: Path, source: Path, queue: str) -> Dropped:
     return Dropped(queue, stem, _copy_in(source, layout.queue("inbox", queue)), before)
 
 
+def _open_file(source: Path) -> BinaryIO:
+    descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a file", str(source))
+
+
 def _copy_in(source: Path, folder: Path) -> str:
     digest = hashlib.sha256()
     temp = folder / f".{hashlib.sha256(os.fsencode(source.name)).hexdigest()[:16]}-{os.getpid()}.tmp"
     try:
         durable.make_folder(folder)
-        with open(source, "rb") as reader, durable.write_whole(temp) as writer:
+        with _open_file(source) as reader, durable.write_whole(temp) as writer:
             while chunk := reader.read(durable.CHUNK):
                 digest.update(chunk)
                 writer.write(chunk)

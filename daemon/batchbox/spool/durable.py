@@ -37,6 +37,8 @@ def make_folder(folder: Path) -> None:
     try:
         os.mkdir(folder)
     except FileExistsError:
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
         return
     sync_folder(folder.parent)
 

@@ -8,19 +8,20 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from batchbox.core.errors import Damaged, TryLater
+from batchbox.core.errors import Damaged, Offline, TryLater
 from batchbox.core.manifest import JobId, Manifest, Output
 from batchbox.core.names import names_of, rejected_name, show
 from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import durable, inbox
-from batchbox.spool.layout import HOLD_REASON, JOB_NAME, KEPT, REQUEST, Layout
+from batchbox.spool.layout import DEFAULT_QUEUE, FOLDERS, HOLD_REASON, JOB_NAME, KEPT, REQUEST, Layout
 from batchbox.spool.manifests import read_manifest, replace_manifest, write_manifest
 from batchbox.spool.marker import FolderLease, prove
 
 BUFFER = 1 << 18
 FLAGS = ("PAUSE", "DRAIN")
+MADE_ANEW = ("control", "state")  # may be removed at any time
 
 
 def _is_file(path: Path) -> bool:
@@ -52,8 +53,11 @@ class FolderSpool:
         self.lease.release()
 
     def check(self) -> None:
-        """Raise `Offline` unless the marker that was locked still stands in its place."""
+        """Raise `Offline` unless the marker that was locked and all folders stand in their places."""
         self.lease.check()
+        gone = [name for name in FOLDERS if name not in MADE_ANEW and not (self.layout.root / name).is_dir()]
+        if gone:
+            raise Offline(f"{self.layout.root / gone[0]} is gone", "put it back; work goes on by itself")
 
     def scan(self) -> list[Incoming]:
         """Return every wanted name in the inbox."""
@@ -160,7 +164,8 @@ class FolderSpool:
         """Move a finished file out. A source that is not there was moved before."""
         source = self.layout.job(manifest.job) / output.source
         folder = self.layout.queue(output.folder, manifest.source.queue)
-        durable.make_folder(folder)
+        if manifest.source.queue != DEFAULT_QUEUE:
+            durable.make_folder(folder)
         if source.exists():
             durable.move_onto_free(source, folder / output.name)
         else:
@@ -177,11 +182,15 @@ class FolderSpool:
         durable.move(folder, target)
 
     def park(self, job: JobId, problem: str, fix: str) -> None:
-        """Move a job to hold/, with the reason beside its manifest."""
-        folder = self.layout.job(job)
-        with durable.write_whole(folder / HOLD_REASON) as file:
+        """Move a job to hold/, then write the reason beside its manifest.
+
+        In this order: a job in work/ with a reason is one that a person moved back, to be sent again.
+        """
+        held = self.layout.held(job)
+        durable.remove(self.layout.job(job) / HOLD_REASON)
+        durable.move(self.layout.job(job), held)
+        with durable.write_whole(held / HOLD_REASON) as file:
             file.write(json.dumps({"problem": problem, "fix": fix}, indent=1).encode() + b"\n")
-        durable.move(folder, self.layout.held(job))
 
     def is_taken(self, queue: str, stem: str) -> bool:
         """Say whether the outbox or the rejected files hold a name of that stem."""

@@ -24,6 +24,7 @@ NO_QUEUE = Obstacle(
 )
 SECOND_NAME = Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
 OURS = Obstacle("is taken already: a power cut has left its name here", passing=True)
+OUR_ENDINGS = (".jsonl", ".json")  # a queue's folder in the outbox must not look like an output
 KINDS = (
     (stat.S_ISDIR, "is a folder"),
     (stat.S_ISLNK, "is a symbolic link"),
@@ -54,7 +55,7 @@ def _folders(layout: Layout) -> list[str]:
 
 def is_queue(name: str) -> bool:
     """Say whether a folder of that name in the inbox is a queue."""
-    return bool(QUEUE_NAME.fullmatch(name)) and name != DEFAULT_QUEUE and not name.endswith(".jsonl")
+    return bool(QUEUE_NAME.fullmatch(name)) and name != DEFAULT_QUEUE and not name.endswith(OUR_ENDINGS)
 
 
 def _odd_folders(layout: Layout) -> Iterator[bytes]:

@@ -71,6 +71,7 @@ class FolderLease:
             os.close(self._descriptor)
             raise Held(f"another batchbox is running on {layout.root}", "stop it first", code=NO_SPOOL)
         self._marker = os.fstat(self._descriptor)
+        self._released = False
         self._taken = Taken(spool_id, epoch, _this_process())
 
     @property
@@ -80,12 +81,12 @@ class FolderLease:
 
     def holds(self, seconds: float) -> bool:
         """Say whether it is held: a local lock is, until the process ends."""
-        return seconds >= 0 and self._is_there()
+        return seconds >= 0 and not self._released and self._is_there()
 
     def check(self) -> None:
         """Raise `Offline` unless the marker that was locked still stands in its place."""
         if not self._is_there():
-            fix = "mount it again, or move the very .batchbox back (a copy needs a restart)"
+            fix = "mount it, or move the very .batchbox back; work goes on by itself (a copy needs a restart)"
             raise Offline(f"{self._layout.root} is not the spool that was opened", fix)
 
     def _is_there(self) -> bool:
@@ -95,7 +96,8 @@ class FolderLease:
             return False
 
     def release(self) -> None:
-        """Give it up."""
+        """Give it up; a step that is still under way must not go on as if it were held."""
+        self._released = True
         os.close(self._descriptor)
 
 
