@@ -17,7 +17,7 @@ WHOLE = {
     "request_counts": COUNTS,
     "new_field": [1, 2],
 }
-ODD = {
+ODD: dict[str, dict[str, Any]] = {
     "counts-null": {"request_counts": None},
     "count-null": {"request_counts": COUNTS | {"errored": None}},
     "counts-absent": {"request_counts": ...},
