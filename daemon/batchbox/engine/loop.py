@@ -21,7 +21,7 @@ from batchbox.engine.context import HOLD_REASON, Context
 from batchbox.engine.health import Health
 from batchbox.engine.intake import Intake
 from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, StopAsked
-from batchbox.engine.memory import Memory
+from batchbox.engine.memory import FASTEST_POLL, Memory
 from batchbox.engine.poll import Polled
 from batchbox.engine.steps import Briefing, Left, Looked, perform, perform_poll
 from batchbox.engine.submit import Submitted
@@ -233,7 +233,8 @@ class Loop:
         match mail.result:
             case Submitted(stored=stored, horizon=horizon):
                 memory.create, memory.horizon = Backoff(), horizon
-                memory.next_poll = min(memory.next_poll, now + (self._ctx.settings.poll_seconds or 5.0))
+                soon = self._ctx.settings.poll_seconds or FASTEST_POLL
+                memory.next_poll = min(memory.next_poll, now + soon)
                 memory.remember(stored, now)
             case Looked(found=found) if isinstance(action, plan.Look):
                 memory.note_look((job, action.part), found, now)
