@@ -1,5 +1,6 @@
 """The command line: `batchbox`."""
 
+import os
 import sys
 import traceback
 from contextlib import suppress
@@ -55,6 +56,7 @@ def options(
 
 def main() -> None:
     """Run a command; tell errors that a person made as sentences, not as tracebacks."""
+    _fill_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal cannot show
@@ -69,6 +71,15 @@ def main() -> None:
     except Exception:  # noqa: BLE001  the exit code is documented; the traceback is for us
         _tell(traceback.format_exc(), "this is a bug in batchbox: please report it")
         sys.exit(BUG)
+
+
+def _fill_standard_streams() -> None:
+    """Open what was closed at the start: else the next file opened would get what is meant for a terminal."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _tell(problem: str, fix: str) -> None:

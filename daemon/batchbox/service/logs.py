@@ -5,6 +5,7 @@ the SDK and its transport would log prompts at DEBUG, so they are held at WARNIN
 """
 
 import logging
+import os
 import sys
 from contextlib import suppress
 from typing import TextIO, cast
@@ -12,21 +13,25 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import Processor
 
+STDERR = 2
 LOUD = ("anthropic", "httpx2", "httpcore2", "watchdog")
 
 
 class _Lossy:
-    """A stream that loses lines rather than stop the work: the disk is full, or nobody reads any more."""
+    """Stderr, but losing lines rather than stop the work: the disk is full, or nobody reads any more.
+
+    Not through `sys.stderr`: what that could not write it would try again at exit, and fail the program.
+    """
 
     def write(self, text: str) -> None:
         """Write what can be written."""
-        with suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(text)
+        left = text.encode(errors="backslashreplace")
+        with suppress(OSError):
+            while left:
+                left = left[os.write(STDERR, left) :]
 
     def flush(self) -> None:
-        """Bring out what can be brought out."""
-        with suppress(OSError, ValueError, AttributeError):
-            sys.stderr.flush()
+        """Do nothing: every line is out, or lost."""
 
 
 def set_up_logs(form: str) -> None:
