@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PROGRAM = [sys.executable, "-m", "batchbox"]
-DEADLINE = 30.0
+DEADLINE = 60.0
 STEP = 0.02
 
 FAST = {

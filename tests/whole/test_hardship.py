@@ -9,7 +9,7 @@ import pytest
 from batchbox.sandbox.remote import Sandbox
 from batchbox.sandbox.server import running
 from batchbox.sandbox.settings import SandboxSettings
-from tests.support.daemon import PROGRAM, Box, request, wait_for
+from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
@@ -17,7 +17,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(box: Box, redirection: str) 
     """With the log's disk full, or nobody to read it, files are answered all the same."""
     box.drop("q.jsonl", request("a"))
     command = f"exec {' '.join(PROGRAM)} run --until-idle {redirection}"
-    done = subprocess.run(["/bin/sh", "-c", command], env=box.env(), timeout=60, check=False)
+    done = subprocess.run(["/bin/sh", "-c", command], env=box.env(), timeout=DEADLINE, check=False)
     assert done.returncode == 0
     assert box.await_receipt("q")["status"] == "succeeded"
 
