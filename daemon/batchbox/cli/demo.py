@@ -135,8 +135,9 @@ def _show_outbox(root: Path, samples: list[Sample]) -> None:
             typer.echo(f"  {_shorten(line.strip())}")
     refused = next(sample for sample in samples if sample.status == "rejected")
     typer.echo("\nLook further:\n")
-    typer.echo(f"  batchbox status --spool {root}")
-    typer.echo(f"  batchbox show {samples[0].name} --spool {root}")
+    program = sys.argv[0] if Path(sys.argv[0]).name == "batchbox" else "python -m batchbox"
+    typer.echo(f"  {program} status --spool {root}")
+    typer.echo(f"  {program} show {samples[0].name} --spool {root}")
     typer.echo(f"  cat {root}/outbox/{refused.path.stem}.receipt.json")
 
 

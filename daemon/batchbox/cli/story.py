@@ -55,7 +55,7 @@ def _phrase(facts: dict[str, Any]) -> str:
         case "part.submitted":
             return f"sent: batch {facts['batch']}"
         case "batches.polled" if facts["running"]:
-            return f"waiting: {facts['running']} batches running, {facts['ended']} ended"
+            return f"waiting: batches running: {facts['running']}, ended: {facts['ended']}"
         case "part.collected":
             return f"fetched: {facts['rows'].get('succeeded', 0)} answers"
         case "job.published":
