@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     @classmethod
     def _require_url(cls, url: str) -> str:
         parts = urlsplit(url)
-        whole = url.isprintable() and not any(char.isspace() for char in url)
+        whole = url.isprintable() and not any(char.isspace() or char in "?#@" for char in url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not whole:
             raise ValueError("it has to be a URL such as https://api.anthropic.com")
         return url
@@ -212,7 +212,9 @@ def _explain(error: ValidationError, path: Path | None, flags: Mapping[str, Any]
     name = ".".join(place)
     variable = PREFIX + place[0].upper()
     where = f"{path or variable}: {name}"
-    if flags.get(place[0]) is not None:
+    if name == "base_url" and "ANTHROPIC_BASE_URL" in os.environ:
+        where = "ANTHROPIC_BASE_URL (base_url)"
+    elif flags.get(place[0]) is not None:
         where = f"a flag: {name}"
     elif variable in os.environ:
         where = variable if name == place[0] else f"{variable}: {name}"

@@ -69,7 +69,7 @@ class Sender:
         batch: Batch | None = None
         error: Exception | None = None
         try:
-            batch, _ = self._api.create(body or as_body(write_body()), count)
+            batch = self._api.create(body or as_body(write_body()), count)
         except Exception as failure:  # noqa: BLE001  whatever it is, the test wants to see it
             error = require_no_key(failure)
         wait_for(lambda: all(call["status"] for call in self._posts()), "the end of every create")
@@ -89,7 +89,7 @@ def send(api: AnthropicApi, sandbox: Sandbox) -> Sender:
 @pytest.fixture
 def batch(api: AnthropicApi, sandbox: Sandbox) -> Batch:
     """Give a batch of three requests that has ended."""
-    created, _ = api.create(as_body(write_body(3)), lambda: None)
+    created = api.create(as_body(write_body(3)), lambda: None)
     sandbox.end()
     found = api.retrieve(created.id)
     assert found is not None

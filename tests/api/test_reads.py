@@ -45,7 +45,7 @@ def test_list_fails(api: AnthropicApi, sandbox: Sandbox, fault: str, details: di
 @pytest.mark.parametrize(("fault", "details"), [*FAILURES, *NONSENSE])
 def test_retrieve_fails(api: AnthropicApi, sandbox: Sandbox, fault: str, details: dict[str, Any]) -> None:
     """Only a 404 says that a batch is not there."""
-    created, _ = api.create(as_body(write_body()), lambda: None)
+    created = api.create(as_body(write_body()), lambda: None)
     sandbox.order("retrieve", fault, **details)
     assert isinstance(catch(lambda: api.retrieve(created.id)), TryLater)
     found = api.retrieve(created.id)
@@ -55,7 +55,7 @@ def test_retrieve_fails(api: AnthropicApi, sandbox: Sandbox, fault: str, details
 
 def test_retrieve_not_found(api: AnthropicApi, sandbox: Sandbox) -> None:
     """A 404 is no failure: a batch may be invisible for a while."""
-    created, _ = api.create(as_body(write_body()), lambda: None)
+    created = api.create(as_body(write_body()), lambda: None)
     sandbox.order("retrieve", "not_found")
     assert api.retrieve(created.id) is None
     assert api.retrieve(created.id)
@@ -79,7 +79,6 @@ def test_pages(api: AnthropicApi, sandbox: Sandbox) -> None:
     assert [one.id for one in first.batches + second.batches] == ids
     assert [one.total for one in first.batches + second.batches] == [3, 2, 1]
     assert (first.has_more, second.has_more) == (True, False)
-    assert first.date.endswith(" GMT")
     assert sandbox.calls()[0]["query"] == {"limit": "2"}
 
 
@@ -183,5 +182,5 @@ def test_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "another")
         with closing(AnthropicApi(lambda: KEY, sandbox.url)) as api:
             assert api.page().batches == ()
-            assert api.create(as_body(write_body()), lambda: None)[0].total == 2
+            assert api.create(as_body(write_body()), lambda: None).total == 2
     assert foreign.connections == 0

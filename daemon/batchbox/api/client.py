@@ -107,7 +107,7 @@ class AnthropicApi:
             open_telemetry=False,
         )
 
-    def create(self, body: Body, commit: Callable[[], None]) -> tuple[Batch, str]:
+    def create(self, body: Body, commit: Callable[[], None]) -> Batch:
         """Send a part on a connection of its own, so that no stale one can swallow it."""
         content = _WithheldBody(body, commit)
         headers = {"Content-Length": str(body.size), "Content-Type": "application/json"}
@@ -123,7 +123,7 @@ class AnthropicApi:
         if not content.committed:
             raise TryLater("the API answered before the request was complete", shared=True)
         try:
-            return read_batch(answer.content), answer.headers.get("date", "")
+            return read_batch(answer.content)
         except TryLater as error:
             raise InDoubt(error.problem) from None
 
@@ -131,7 +131,7 @@ class AnthropicApi:
         """Ask for one page of the list."""
         query = {"limit": limit} | ({"after_id": after} if after else {})
         answer = self._get(BATCHES, {"params": query})
-        return read_page(answer.content, answer.headers.get("date", ""))
+        return read_page(answer.content)
 
     def retrieve(self, batch_id: str) -> Batch | None:
         """Ask for one batch; a 404 is normal for a while after its creation."""

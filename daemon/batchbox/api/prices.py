@@ -19,10 +19,10 @@ def _price(model: str, usage: bytes, at: datetime) -> float | None:
     # imported on first use: its tables take a quarter of a second, and most commands need no price
     from genai_prices import extract_usage  # noqa: PLC0415
 
-    message = {"model": model, "usage": msgspec.json.decode(usage)}
     try:
+        message = {"model": model, "usage": msgspec.json.decode(usage)}
         extracted = extract_usage(message, provider_id=PROVIDER)
         price = extracted.calc_price(price_context={"processing": "batch"}, genai_request_timestamp=at)
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, TypeError, ArithmeticError, msgspec.MsgspecError):
         return None
     return float(price.total_price)

@@ -35,7 +35,7 @@ class _Id(msgspec.Struct):
 
 class _Page(msgspec.Struct):
     data: list[msgspec.Raw]
-    has_more: bool | None = False
+    has_more: bool | None = None
 
 
 _batch = msgspec.json.Decoder(_Batch)
@@ -52,21 +52,27 @@ def read_batch(body: bytes) -> Batch:
         raise TryLater(f"the API's answer is not a batch: {error}", shared=True) from None
 
 
-def read_page(body: bytes, date: str) -> Page:
+def read_page(body: bytes) -> Page:
     """Return the page that *body* describes. Raise `TryLater` if it does not describe one."""
     try:
         page = _page.decode(body)
-        batches = tuple(_read_entry(entry) for entry in page.data)
+        batches = tuple(batch for entry in page.data if (batch := _read_entry(entry)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TryLater(f"the API's answer is not a list of batches: {error}", shared=True) from None
-    return Page(batches, bool(page.has_more) and bool(batches), date)
+    has_more = bool(batches) if page.has_more is None else page.has_more
+    return Page(batches, has_more)
 
 
-def _read_entry(entry: msgspec.Raw) -> Batch:
+def _read_entry(entry: msgspec.Raw) -> Batch | None:
+    """Return an entry of a list; None if it has no id, for then it can be none of ours."""
     try:
         return _convert(_batch.decode(entry))
     except msgspec.ValidationError:
+        pass
+    try:
         return Batch(id=_id.decode(entry).id, ended=False, total=None, created_at="")
+    except msgspec.ValidationError:
+        return None
 
 
 def _convert(batch: _Batch) -> Batch:

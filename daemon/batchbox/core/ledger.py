@@ -64,11 +64,10 @@ _messages = msgspec.json.Decoder(_Message)
 _texts = msgspec.json.Decoder(str)
 _usages = msgspec.json.Decoder(_Usage)
 
-# a whole line in the API's own order, for answers that hold what strict JSON does not (half a
-# character, bytes that are not UTF-8, endless nesting): paid for, and the producer's to judge
-_WHOLE_LINE = re.compile(
-    rb'\{"custom_id": ?"([A-Za-z0-9_-]{1,64})", ?"result": ?(\{"type": ?"([a-z_]+)".*\})\}\r?\n', re.DOTALL
-)
+# what an answer may hold that strict JSON does not: half a character, and numbers that are none
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_NOT_NUMBERS = re.compile(rb"-?\b(NaN|Infinity)\b")
+_LINE = re.compile(rb'\{"custom_id": ?"[A-Za-z0-9_-]{1,64}", ?"result": ?(\{.*\})\}', re.DOTALL)
 
 T = TypeVar("T")
 
@@ -77,16 +76,16 @@ def read_row(line: bytes) -> Row:
     """Return what *line* says. Raise `TryLater` if it is not a row: the stream was damaged."""
     try:
         line.decode()
-        row = _rows.decode(line)
-        result = _results.decode(row.result)
+        row, result = _decode(line)
+        raw = bytes(row.result)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _read_leniently(line, error)
+        row, result, raw = _decode_mended(line, error)
     kind, reason = _describe(result)
     message = _try(_messages, result.message) or _Message()
     return Row(
         wire_id=row.custom_id,
         outcome=result.type,
-        result=bytes(row.result),
+        result=raw,
         reason=reason,
         again=result.type == "expired" or (result.type == "errored" and kind in RETRIED_ERRORS),
         model=message.model or "unknown",
@@ -94,14 +93,25 @@ def read_row(line: bytes) -> Row:
     )
 
 
-def _read_leniently(line: bytes, error: Exception) -> Row:
-    """Read a line that ends as the API ends its lines, so that it was not cut, but is not strict JSON."""
-    whole = _WHOLE_LINE.fullmatch(line)
-    if not whole or isinstance(error, msgspec.ValidationError) or "truncated" in str(error):
+def _decode(line: bytes) -> tuple[_Row, _Result]:
+    row = _rows.decode(line)
+    return row, _results.decode(row.result)
+
+
+def _decode_mended(line: bytes, error: Exception) -> tuple[_Row, _Result, bytes]:
+    """Read a line that is whole but for single values: it was paid for, and they are for its owner to judge.
+
+    It has to be strict JSON once those are mended, so that a line that was cut or glued is never taken.
+    """
+    mended = _HALVES.sub(rb"\\ufffd", line.decode(errors="replace").encode())
+    found = _LINE.fullmatch(line.strip())
+    try:
+        row, result = _decode(_NOT_NUMBERS.sub(b"null", mended))
+    except (msgspec.DecodeError, RecursionError):
+        found = None
+    if not found:
         raise TryLater(f"a line of the results is not a row ({error})") from None
-    wire_id, result, outcome = whole[1].decode(), whole[2], whole[3].decode()
-    reason = f"{outcome}; what else the API said is not JSON ({error})"
-    return Row(wire_id, outcome, result, reason, again=outcome == "expired", model="unknown")
+    return row, result, found[1]
 
 
 def _try(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:

@@ -55,7 +55,7 @@ class Mistake(Record):
 class Intent(Record):
     """What was known of the workspace just before a part was sent.
 
-    cursor: the newest batch id known, None if there was none; date: the server's own clock.
+    cursor: the newest batch id known, None if there was none; date: when that was created, by the server.
     """
 
     cursor: str | None

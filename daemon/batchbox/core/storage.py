@@ -128,11 +128,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the list of batches, newest first, and the server's clock when it answered."""
+    """One page of the list of batches, newest first."""
 
     batches: tuple[Batch, ...]
     has_more: bool
-    date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +145,8 @@ class Body:
 class Api(Protocol):
     """The Message Batches API, one call a method, never repeated by itself."""
 
-    def create(self, body: Body, commit: Callable[[], None]) -> tuple[Batch, str]:
-        """Send *body*; call *commit* when all but its last byte is out. Return batch and server date.
+    def create(self, body: Body, commit: Callable[[], None]) -> Batch:
+        """Send *body*; call *commit* when all but its last byte is out. Return the batch.
 
         Raise `Refused` or `TryLater` only when the API definitely created nothing, or *commit* was not
         called; `InDoubt` whenever it might have.

@@ -5,7 +5,6 @@ Settle, look twice at everything newer than the cursor, and believe only a row t
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import structlog
 
@@ -19,7 +18,7 @@ from batchbox.core.storage import Api, Batch, Stored
 from batchbox.engine.collect import is_past
 from batchbox.engine.context import Context
 
-MARGIN = timedelta(minutes=10)  # where the cursor was deleted, look back this far before the intent
+MARGIN = timedelta(minutes=10)  # where the cursor was deleted, look back this far before its creation
 
 log = structlog.get_logger()
 
@@ -64,18 +63,25 @@ def _list_newer(api: Api, intent: Intent) -> tuple[list[Batch], bool]:
 
 
 def _walk(api: Api) -> Iterator[Batch]:
+    """Yield the whole list. Raise `TryLater` if it cannot be followed to its end: ours may be in the rest."""
+    seen: set[str] = set()
     page = api.page()
-    yield from page.batches
-    while page.has_more:
-        page = api.page(after=page.batches[-1].id)
+    while True:
         yield from page.batches
+        if not page.has_more:
+            return
+        ids = {batch.id for batch in page.batches}
+        if not ids or ids <= seen:
+            raise TryLater("the list of batches says that it goes on, but does not", shared=True)
+        seen |= ids
+        page = api.page(after=page.batches[-1].id)
 
 
 def _may_be_after(batch: Batch, intent: Intent) -> bool:
-    """Compare the server's own times only; what cannot be read counts as newer."""
+    """Compare the server's own times of creation; what cannot be read counts as newer."""
     try:
-        intended = parsedate_to_datetime(intent.date)
-        return datetime.fromisoformat(batch.created_at) >= intended - MARGIN
+        before = datetime.fromisoformat(intent.date) - MARGIN
+        return intent.cursor is None or datetime.fromisoformat(batch.created_at) >= before
     except (ValueError, TypeError):
         return True
 
@@ -133,9 +139,9 @@ def _first_id(api: Api, batch: Batch) -> str:
     begun = b""
     with api.rows(batch) as chunks:
         for chunk in chunks:
-            begun += chunk
-            if b"\n" in chunk:
-                return read_row(begun.partition(b"\n")[0] + b"\n").wire_id
+            begun = (begun + chunk).lstrip()
+            if b"\n" in begun:
+                return read_row(begun.partition(b"\n")[0]).wire_id
     if not begun.strip():
         raise TryLater(f"the results of {batch.id} are empty")
     return read_row(begun).wire_id

@@ -7,7 +7,7 @@ import structlog
 
 from batchbox.core.errors import TryLater
 from batchbox.core.storage import Api, Batch
-from batchbox.engine.submit import Horizon
+from batchbox.engine.submit import Horizon, see_horizon
 
 FAILURES_BORNE = 3  # each may take a minute
 
@@ -25,13 +25,13 @@ class Polled:
 def poll(api: Api, batch_ids: frozenset[str]) -> Polled:
     """Ask for *batch_ids*: page by page while that is cheaper than asking for each that is left."""
     page = api.page()
-    horizon = Horizon(page.batches[0].id if page.batches else None, page.date)
+    horizon = see_horizon(page)
     found: dict[str, Batch | None] = {}
     pages = 1
     while True:
         found |= {batch.id: batch for batch in page.batches if batch.id in batch_ids}
         left = batch_ids - found.keys()
-        if not left or not page.has_more or pages >= len(left):
+        if not left or not page.has_more or not page.batches or pages >= len(left):
             break
         page = api.page(after=page.batches[-1].id)
         pages += 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from batchbox.core import plan
 from batchbox.core.manifest import Manifest
-from batchbox.core.states import HELD
+from batchbox.core.states import HELD, PartState
 from batchbox.core.storage import Stored
 from batchbox.engine.collect import collect
 from batchbox.engine.context import Context
@@ -15,6 +15,10 @@ from batchbox.engine.poll import Polled, poll
 from batchbox.engine.publish import publish
 from batchbox.engine.submit import Horizon, Submitted, submit
 
+GONE_FIX = (
+    "these answers can no longer be had; rows of other parts are in this folder; to ask and pay anew, drop "
+    "request.jsonl from here again"
+)
 UNDECIDED_FIX = (
     "look for the batch in the API's console; moved back to work/, this folder is looked for again, and "
     "what is not found is sent again and paid again"
@@ -73,8 +77,12 @@ def perform(ctx: Context, action: plan.JobAction, stored: Stored, briefing: Brie
             publish(ctx, stored, briefing.is_reserved)
             return Left()
         case plan.Park():
-            ctx.spool.park(stored.manifest.job, _why_held(stored.manifest), UNDECIDED_FIX)
+            ctx.spool.park(stored.manifest.job, _why_held(stored.manifest), _fix_held(stored.manifest))
             return Left()
+
+
+def _fix_held(job: Manifest) -> str:
+    return GONE_FIX if any(part.state is PartState.GONE for part in job.parts) else UNDECIDED_FIX
 
 
 def _why_held(job: Manifest) -> str:

@@ -8,7 +8,7 @@ from batchbox.core.errors import Damaged, InDoubt, Offline, Refused, TryLater
 from batchbox.core.manifest import Intent, Part, Refusal
 from batchbox.core.plan import PartKey
 from batchbox.core.states import Event, PartState
-from batchbox.core.storage import Batch, Body, Stored
+from batchbox.core.storage import Batch, Body, Page, Stored
 from batchbox.engine.context import Context, body_name
 
 log = structlog.get_logger()
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """The newest batch id known (None: there was none) and the server's clock at that time.
+    """The newest batch id known (None: there was none) and when the server created it.
 
     An older one is safe, only slower: it makes a part in doubt look at more batches.
     """
@@ -80,7 +80,7 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
     facts = {"job": job, "part": part.label, "attempt": part.attempt}
     log.info("part.sending", **facts, bytes=part.bytes, requests=part.requests)
     try:
-        batch, date = ctx.api.create(body, attempt.commit)
+        batch = ctx.api.create(body, attempt.commit)
     except Refused as refusal:
         return Submitted(_turn_down(attempt, refusal, facts), horizon)
     except TryLater as error:
@@ -92,7 +92,7 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
         attempt.become(Event.UNANSWERED, doubt=doubt.problem)
         log.warning("part.doubted", **facts, problem=doubt.problem)
         raise
-    return _accept(ctx, attempt, batch, date or horizon.date, facts)
+    return _accept(ctx, attempt, batch, facts)
 
 
 def _require_intact(ctx: Context, job: str, part: Part) -> None:
@@ -102,8 +102,12 @@ def _require_intact(ctx: Context, job: str, part: Part) -> None:
 
 
 def _look_around(ctx: Context) -> Horizon:
-    page = ctx.api.page(limit=1)
-    return Horizon(page.batches[0].id if page.batches else None, page.date)
+    return see_horizon(ctx.api.page(limit=1))
+
+
+def see_horizon(page: Page) -> Horizon:
+    """Return what the first page of the list tells."""
+    return Horizon(page.batches[0].id, page.batches[0].created_at) if page.batches else Horizon(None, "")
 
 
 def _turn_down(attempt: _Attempt, refusal: Refused, facts: dict[str, object]) -> Stored:
@@ -115,7 +119,7 @@ def _turn_down(attempt: _Attempt, refusal: Refused, facts: dict[str, object]) ->
     return attempt.stored
 
 
-def _accept(ctx: Context, attempt: _Attempt, batch: Batch, date: str, facts: dict[str, object]) -> Submitted:
+def _accept(ctx: Context, attempt: _Attempt, batch: Batch, facts: dict[str, object]) -> Submitted:
     attempt.become(Event.ACCEPTED, batch_id=batch.id, submitted_at=ctx.stamp())
     log.info("part.submitted", **facts, batch=batch.id)
-    return Submitted(attempt.stored, Horizon(batch.id, date))
+    return Submitted(attempt.stored, Horizon(batch.id, batch.created_at))

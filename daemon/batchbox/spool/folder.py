@@ -21,7 +21,7 @@ from batchbox.spool.marker import FolderLease, prove
 
 BUFFER = 1 << 18
 FLAGS = ("PAUSE", "DRAIN")
-MADE_ANEW = ("control", "state")  # may be removed at any time
+MADE_ANEW = ("control", "state", "done", "rejected", "hold")  # may be moved away at any time
 
 
 def _is_file(path: Path) -> bool:
@@ -164,6 +164,8 @@ class FolderSpool:
         """Move a finished file out. A source that is not there was moved before."""
         source = self.layout.job(manifest.job) / output.source
         folder = self.layout.queue(output.folder, manifest.source.queue)
+        if output.folder != "outbox":
+            durable.make_folder(self.layout.root / output.folder)
         if manifest.source.queue != DEFAULT_QUEUE:
             durable.make_folder(folder)
         if source.exists():
@@ -178,6 +180,7 @@ class FolderSpool:
             return
         for name in set(os.listdir(folder)) - KEPT:
             durable.remove(folder / name)
+        durable.make_folder(target.parent.parent)
         durable.make_folder(target.parent)
         durable.move(folder, target)
 
@@ -187,6 +190,7 @@ class FolderSpool:
         In this order: a job in work/ with a reason is one that a person moved back, to be sent again.
         """
         held = self.layout.held(job)
+        durable.make_folder(held.parent)
         durable.remove(self.layout.job(job) / HOLD_REASON)
         durable.move(self.layout.job(job), held)
         with durable.write_whole(held / HOLD_REASON) as file:

@@ -10,6 +10,7 @@ from typing import Any
 from batchbox.core.errors import Damaged
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import show
+from batchbox.core.states import HELD
 from batchbox.spool import inbox
 from batchbox.spool.layout import HOLD_REASON, JOB_NAME, Layout
 from batchbox.spool.manifests import read_manifest
@@ -91,7 +92,9 @@ def _held(layout: Layout) -> Iterator[HeldJob]:
     for name in _job_names(layout.root / "hold"):
         folder = layout.held(name)
         reason = _read_json(folder / HOLD_REASON)
-        yield HeldJob(name, str(reason.get("problem", "")), str(reason.get("fix", "")), _try_read(folder))
+        job = _try_read(folder)
+        doubts = "; ".join(part.doubt or "" for part in job.parts if part.state in HELD) if job else ""
+        yield HeldJob(name, str(reason.get("problem", doubts)), str(reason.get("fix", "")), job)
 
 
 def _try_read(folder: Path) -> Manifest | None:
