@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import Processor
 
 STDERR = 2
-LOUD = ("anthropic", "httpx2", "httpcore2", "watchdog")
+LOUD = {"anthropic": "WARNING", "httpx2": "WARNING", "httpcore2": "WARNING", "watchdog": "ERROR"}
 
 
 class _Lossy:
@@ -34,10 +34,19 @@ class _Lossy:
         """Do nothing: every line is out, or lost."""
 
 
+class _Relay(logging.Handler):
+    """Brings what a library has to say into our log; by itself it would go to `sys.stderr`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log it as a fact."""
+        structlog.get_logger().warning("library.warned", library=record.name, problem=record.getMessage())
+
+
 def set_up_logs(form: str) -> None:
     """Begin to log; *form* is `json`, `console` or `auto`."""
-    for name in LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in LOUD.items():
+        logging.getLogger(name).setLevel(level)
+    logging.basicConfig(handlers=[_Relay()], level=logging.WARNING, force=True)
     terminal = sys.stderr is not None and sys.stderr.isatty()
     plain = form == "json" or (form == "auto" and not terminal)
     render: list[Processor] = (
