@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from batchbox.core.errors import TryLater
-from batchbox.core.storage import Api, Batch
+from batchbox.core.storage import Api, Batch, Page
 from batchbox.sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
@@ -35,6 +35,21 @@ class Unreadable:
     def _refuse(self) -> Iterator[Iterator[bytes]]:
         raise TryLater("the API said 403 permission_error: not yours", shared=True)
         yield iter(())
+
+
+@dataclass
+class BrokenList:
+    """The API, but for a list that says that it goes on and shows nothing more, for as long as it is broken."""
+
+    api: Api
+    broken: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.api, name)
+
+    def page(self, after: str | None = None, limit: int = 1000) -> Page:
+        """Return a page, or nothing."""
+        return Page((), has_more=True) if self.broken else self.api.page(after, limit)
 
 
 def bring_among_strangers(engine: Engine, slow: Sandbox) -> list[str]:
@@ -93,4 +108,27 @@ def test_outbox_renamed_away(start: Start, slow: Sandbox) -> None:
     assert not (engine.root / "outbox").exists()
     assert not list(away.iterdir())
     away.rename(engine.root / "outbox")
+    check_found(engine, slow)
+
+
+def test_a_list_that_breaks_off_clears_nobody(start: Start, slow: Sandbox) -> None:
+    """Ours may be in the part of the list that was not shown: nothing is sent until it is."""
+    engine = start(on=slow)
+    lists: list[BrokenList] = []
+
+    def wrap(api: Api) -> Api:
+        lists.append(BrokenList(api))
+        return cast(Api, lists[-1])
+
+    engine.wrap_api = wrap
+    engine.crash_and_restart()
+    slow.order("create", "drop_after")
+    engine.drop("a.jsonl", TWO)
+    engine.run_until(engine.is_in("in_doubt"))
+    lists[-1].broken = True
+    engine.run_for(4000)
+    assert engine.states() == ["in_doubt"]
+    lists[-1].broken = False
+    engine.run_until(engine.is_in("candidates"))
+    slow.end()
     check_found(engine, slow)

@@ -72,7 +72,8 @@ def _walk(api: Api) -> Iterator[Batch]:
             return
         ids = {batch.id for batch in page.batches}
         if not ids or ids <= seen:
-            raise TryLater("the list of batches says that it goes on, but does not", shared=True)
+            fix = "see what stands between here and the API; nothing is sent again until it can be read"
+            raise TryLater("the list of batches says that it goes on, but does not", fix, shared=True)
         seen |= ids
         page = api.page(after=page.batches[-1].id)
 
