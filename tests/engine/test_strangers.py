@@ -39,7 +39,7 @@ class Unreadable:
 
 @dataclass
 class BrokenList:
-    """The API, but for a list that says that it goes on and shows nothing more, for as long as it is broken."""
+    """The API, but for a list that says that it goes on and shows nothing, while it is broken."""
 
     api: Api
     broken: bool = False
