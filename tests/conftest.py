@@ -1,6 +1,7 @@
 """What every test may use."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="a long soak: run with --soak"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    totals: Counter[str] = Counter()
+    for report in terminalreporter.getreports(""):
+        for name, value in report.user_properties if report.when == "teardown" else ():
+            if name == "tally" and isinstance(value, list | tuple):
+                totals[str(value[0])] += int(str(value[1]))
+    if totals:
+        terminalreporter.section("what was tried")
+    for what, number in sorted(totals.items()):
+        terminalreporter.line(f"{number:>9,}  {what}")
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, object], None]) -> Iterator[Counter[str]]:
+    """Give a counter of what was broken how often; the totals of all tests are printed at the end."""
+    counter: Counter[str] = Counter()
+    yield counter
+    for what, number in counter.items():
+        record_property("tally", [what, number])
 
 
 @pytest.fixture
