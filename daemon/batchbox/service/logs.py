@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import Processor
 
 STDERR = 2
+PLAIN = structlog.dev.plain_traceback  # the usual one shows local values: the key and prompts among them
 LOUD = {"anthropic": "WARNING", "httpx2": "WARNING", "httpcore2": "WARNING", "watchdog": "ERROR"}
 
 
@@ -52,7 +53,7 @@ def set_up_logs(form: str) -> None:
     render: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if plain
-        else [structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=16)]
+        else [structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=16, exception_formatter=PLAIN)]
     )
     structlog.configure(
         processors=[
