@@ -20,6 +20,7 @@ STATES: list[State] = [*JobState, *PartState]
 PAIRS = list(product(STATES, Event))
 ARROWS = [pair for pair in PAIRS if pair in TRANSITIONS]
 NO_ARROWS = [pair for pair in PAIRS if pair not in TRANSITIONS]
+PERSONS = frozenset({Event.RELEASED, Event.ADOPTED, Event.RESUBMITTED, Event.CALLED_OFF})
 DEFINITE = frozenset({Event.TURNED_AWAY, Event.NONE_FOUND})
 
 
@@ -71,9 +72,9 @@ def test_every_part_can_come_to_its_end(state: PartState) -> None:
     assert ({state} | reach(state)) & (FINAL | HELD)
 
 
-@pytest.mark.parametrize("state", [state for state in PartState if state is not PartState.REFUSED])
+@pytest.mark.parametrize("state", sorted(set(PartState) - {PartState.REFUSED, PartState.CANCELED}))
 def test_no_part_is_cut_off_from_its_answers(state: PartState) -> None:
-    """Whatever happened to a part but a refusal, it can still be collected."""
+    """Whatever happened to a part but a refusal or a cancel, it can still be collected."""
     assert PartState.COLLECTED in {state} | reach(state)
 
 
@@ -93,7 +94,7 @@ def test_nothing_leaves_an_end(state: PartState) -> None:
 @pytest.mark.parametrize("state", sorted(HELD))
 def test_only_a_person_ends_a_hold(state: PartState) -> None:
     """A part that a person must decide about moves by that person alone."""
-    assert {event for held, event in TRANSITIONS if held is state} == {Event.RELEASED}
+    assert {event for held, event in TRANSITIONS if held is state} <= PERSONS
 
 
 def test_the_last_byte_is_allowed_only_after_the_intent() -> None:
@@ -111,14 +112,18 @@ def test_a_part_is_believed_to_exist_only_on_proof() -> None:
 
 
 def test_no_second_last_byte_without_a_definite_answer() -> None:
-    """Between two commits lies a definite no, or two looks that found nothing: never a guess."""
+    """Between two commits lies a definite no, two looks without a find, or a person: never a guess."""
     assert PartState.PREPARED in reach(PartState.COMMITTED)
-    assert PartState.PREPARED not in reach(PartState.COMMITTED, without=DEFINITE)
+    assert PartState.PREPARED not in reach(PartState.COMMITTED, without=DEFINITE | {Event.RESUBMITTED})
 
 
 def test_what_may_have_been_paid_is_not_forgotten() -> None:
-    """A part that was submitted is never sent again, not even after a person released it."""
-    assert not reach(PartState.SUBMITTED) & {PartState.READY, PartState.PREPARED, PartState.COMMITTED}
+    """A part that was submitted is sent again by a person who says just that, and not by a release."""
+    unsent = {PartState.READY, PartState.PREPARED, PartState.COMMITTED}
+    assert not reach(PartState.SUBMITTED, without=frozenset({Event.RESUBMITTED})) & unsent
+    assert {pair for pair in ARROWS if pair[1] is Event.RESUBMITTED} == {
+        (state, Event.RESUBMITTED) for state in HELD
+    }
 
 
 def test_without_an_answer_a_part_is_in_doubt_and_nowhere_else() -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from batchbox.api.client import AnthropicApi
+from batchbox.core.commands import Command, Verb
 from batchbox.core.manifest import Manifest, Part
 from batchbox.core.storage import Api, Spool
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop, start_thread
 from batchbox.engine.mailbox import Hint, Mail, Mailbox
 from batchbox.settings import Settings
+from batchbox.spool.control import leave_command
 from batchbox.spool.folder import FolderSpool
 from batchbox.spool.manifests import read_manifest
 from batchbox.spool.marker import make_spool
@@ -171,6 +173,13 @@ class Engine:
         (folder / ".dropping.tmp").rename(folder / os.fsdecode(name))
         self.dropped[queue, os.fsdecode(name)] = content
         self.mailbox.put(Hint())
+
+    def ask(self, verb: str, job: str, batch_id: str = "") -> None:
+        """Leave a command, and turn the loop until it has been carried out."""
+        name = Command(Verb(verb), job, batch_id).name
+        leave_command(self.root, Command(Verb(verb), job, batch_id))
+        self.mailbox.put(Hint())
+        self.run_until(lambda: name not in self._folder.commands())
 
     def receipt(self, stem: str, queue: str = "") -> dict[str, Any]:
         """Return the receipt of *stem*."""

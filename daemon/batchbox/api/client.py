@@ -149,6 +149,18 @@ class AnthropicApi:
         except anthropic.APIError as error:
             raise self._explain(error) from None
 
+    def cancel(self, batch_id: str) -> bool:
+        """Ask for a batch's end; one that has ended, or is not to be seen yet, cannot be canceled."""
+        try:
+            self._reader.post(f"{BATCHES}/{batch_id}/cancel", cast_to=httpx2.Response)
+        except anthropic.APIError as error:
+            if isinstance(
+                error, (anthropic.NotFoundError, anthropic.BadRequestError, anthropic.ConflictError)
+            ):
+                return False
+            raise self._explain(error) from None
+        return True
+
     @contextmanager
     def rows(self, batch: Batch) -> Iterator[Iterator[bytes]]:
         """Stream the results from our own origin, whatever host the batch names."""

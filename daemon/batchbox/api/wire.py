@@ -84,6 +84,7 @@ def _convert(batch: _Batch) -> Batch:
         ended_at=batch.ended_at,
         archived_at=batch.archived_at,
         results_url=batch.results_url,
+        canceling=batch.processing_status == "canceling",
     )
 
 

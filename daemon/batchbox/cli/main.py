@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from batchbox import __version__
-from batchbox.cli import check, demo, drop, run, show, status
+from batchbox.cli import check, control, demo, drop, run, show, status
 from batchbox.core.errors import BatchboxError, Stop
 
 EPILOG = (
@@ -35,6 +35,10 @@ app.command("check")(check.check)
 app.command("drop")(drop.drop)
 app.command("status")(status.status)
 app.command("show")(show.show)
+app.command("cancel")(control.cancel)
+app.command("release")(control.release)
+app.command("adopt")(control.adopt)
+app.command("resubmit")(control.resubmit)
 app.command("demo")(demo.demo)
 app.command("sandbox")(run.sandbox)
 

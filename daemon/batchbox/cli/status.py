@@ -143,10 +143,13 @@ def _file(held: HeldJob) -> str:
 def _doing(job: Manifest, now: datetime) -> str:
     if job.state is not JobState.RUNNING:
         return DOING[job.state]
+    lead = "being canceled: " if job.cancel_asked_at else ""
     counts: dict[str, int] = {}
     for part in job.parts:
         counts[_part_doing(part, now)] = counts.get(_part_doing(part, now), 0) + 1
-    return "; ".join(text if len(job.parts) == 1 else f"{count} {text}" for text, count in counts.items())
+    return lead + "; ".join(
+        text if len(job.parts) == 1 else f"{count} {text}" for text, count in counts.items()
+    )
 
 
 def _part_doing(part: Part, now: datetime) -> str:
@@ -165,6 +168,8 @@ def _part_doing(part: Part, now: datetime) -> str:
             return "fetched"
         case PartState.REFUSED:
             return "refused by the API"
+        case PartState.CANCELED:
+            return "canceled"
         case _:
             return "waits for a person"
 

@@ -59,7 +59,7 @@ class Gone(BatchboxError):
 
 
 class Damaged(BatchboxError):
-    """A manifest cannot be believed: hold the job, never take it for one that was not sent."""
+    """A job cannot be trusted to go on: hold it, and never take it for one that was not sent."""
 
 
 class Stop(BatchboxError):

@@ -104,6 +104,8 @@ class Part(Record):
     intent: Intent | None = None
     candidates: tuple[str, ...] = ()
     struck: tuple[str, ...] = ()
+    adopting: bool = False  # the candidate is a person's: if it is not ours, the part is undecided still
+    abandoned: tuple[str, ...] = ()  # batches paid for, and given up for another attempt by a person
     batch_id: str | None = None
     submitted_at: str | None = None
     ended_at: str | None = None
@@ -166,6 +168,7 @@ class Manifest(Record):
     parts: tuple[Part, ...] = ()
     outputs: tuple[Output, ...] = ()
     status: str | None = None
+    cancel_asked_at: str | None = None
     taken_at: str
     checked_at: str | None = None
     published_at: str | None = None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from batchbox.core.backoff import Backoff
+from batchbox.core.commands import STOPPABLE
 from batchbox.core.manifest import JobId, Manifest, Part
 from batchbox.core.states import FINAL, HELD, JobState, PartState
 from batchbox.core.storage import Batch
@@ -51,7 +52,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Read the first row of each candidate that has ended, until one proves to be ours."""
+    """Read the rows of each candidate that has ended, until one proves to be ours."""
 
     job: JobId
     part: PartKey
@@ -91,13 +92,33 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOff:
+    """End what a person canceled and is not at the API."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class CancelBatch:
+    """Ask the API to end a batch that a person canceled."""
+
+    job: JobId
+    part: PartKey
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
 class Poll:
     """Ask for the state of all these batches at once."""
 
     batch_ids: frozenset[str]
 
 
-JobAction = Ingest | Submit | Recover | Look | Prove | LoseSight | Collect | Publish | Park
+JobAction = (
+    Ingest | Submit | Recover | Look | Prove | LoseSight | CallOff | CancelBatch | Collect | Publish | Park
+)
+# what depends on a file's or an answer's content, and so may always end the process in the same way
+Risky = Ingest | Collect | Publish
 Action = JobAction | Poll
 
 
@@ -128,6 +149,8 @@ class View:
     batches: Mapping[str, Batch] = field(default_factory=dict)
     missing: Mapping[str, float] = field(default_factory=dict)  # for how long, as of the last poll
     doubts: Mapping[tuple[JobId, PartKey], Doubt] = field(default_factory=dict)
+    risky: frozenset[JobId] = frozenset()  # jobs with a risky step under way
+    suspects: frozenset[JobId] = frozenset()  # jobs in whose step a process has died
 
 
 def plan(view: View) -> Iterator[Action]:
@@ -137,7 +160,7 @@ def plan(view: View) -> Iterator[Action]:
         yield Poll(wanted)
     due = [action for manifest in view.jobs.values() for action in _for_job(view, manifest)]
     slots, submitting = view.slots, view.submitting
-    for action in sorted(due, key=_rank):
+    for action in _keep_apart(view, sorted(due, key=_rank)):
         if isinstance(action, Submit) and submitting:
             continue
         if slots <= 0:
@@ -145,6 +168,15 @@ def plan(view: View) -> Iterator[Action]:
         slots -= 1
         submitting = submitting or isinstance(action, Submit)
         yield action
+
+
+def _keep_apart(view: View, due: list[JobAction]) -> Iterator[JobAction]:
+    """Yield *due*, but let a suspect's risky step run alone, so that no other is blamed for its end."""
+    suspects = [action for action in due if isinstance(action, Risky) and action.job in view.suspects]
+    alone = bool(suspects or view.suspects & view.risky)
+    yield from (action for action in due if not (alone and isinstance(action, Risky)))
+    if suspects and not view.risky:
+        yield suspects[0]
 
 
 def watched(job: Manifest) -> Iterator[str]:
@@ -157,7 +189,7 @@ def watched(job: Manifest) -> Iterator[str]:
 
 
 def _rank(action: Action) -> int:
-    order = (Recover, LoseSight, Park, Publish, Collect, Prove, Look, Submit, Ingest)
+    order = (Recover, LoseSight, CallOff, Park, Publish, CancelBatch, Collect, Prove, Look, Submit, Ingest)
     return order.index(type(action))
 
 
@@ -166,12 +198,16 @@ def _for_job(view: View, job: Manifest) -> Iterator[JobAction]:
     if job.job in view.busy or not view.backoffs.get(job.job, Backoff()).is_open(view.now):
         return
     match job.state:
+        case JobState.TAKEN if job.cancel_asked_at:
+            yield CallOff(job.job)
         case JobState.TAKEN:
             yield Ingest(job.job)
         case JobState.PUBLISHING | JobState.DONE:
             yield Publish(job.job)
         case JobState.RUNNING if all(part.state in FINAL for part in job.parts):
             yield Publish(job.job)
+        case JobState.RUNNING if job.cancel_asked_at and any(part.state in STOPPABLE for part in job.parts):
+            yield CallOff(job.job)
         case JobState.RUNNING if all(part.state in FINAL | HELD for part in job.parts):
             yield Park(job.job)
         case JobState.RUNNING:
@@ -194,6 +230,8 @@ def _for_part(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:
             batch = view.batches.get(part.batch_id or "")
             if batch and batch.ended:
                 yield Collect(job.job, part.key, batch)
+            elif batch and job.cancel_asked_at and not batch.canceling:
+                yield CancelBatch(job.job, part.key, batch)
         case _:
             return
 

@@ -10,7 +10,7 @@ SENTENCES = {
     "succeeded": "Every request was answered.",
     "partial": "Some requests were not answered: correct the errors file and drop it back in.",
     "failed": "No request was answered: correct the errors file and drop it back in.",
-    "canceled": "The batch was canceled before it was worked on: drop the errors file to ask again.",
+    "canceled": "It was canceled before anything was answered: drop the errors file to ask again.",
     "rejected": "The file has mistakes, so nothing was sent: correct the lines below and drop it again.",
 }
 
@@ -23,6 +23,8 @@ def count_rows(job: Manifest) -> dict[str, int]:
             counts[outcome] = counts.get(outcome, 0) + number
         if part.state is PartState.REFUSED:
             counts["errored"] += part.requests
+        if part.state is PartState.CANCELED:
+            counts["canceled"] += part.requests
     return counts
 
 
@@ -35,7 +37,7 @@ def status_of(job: Manifest) -> str:
         return "partial" if skipped else "succeeded"
     if counts["succeeded"]:
         return "partial"
-    return "canceled" if counts["canceled"] == total else "failed"
+    return "canceled" if counts["canceled"] == total or job.cancel_asked_at else "failed"
 
 
 def compose_receipt(job: Manifest) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
         "counts": count_rows(job) | {"skipped": job.input.skipped if job.input else 0},
         "usage": {model: tokens.model_dump() for model, tokens in sorted(usage.items())},
         "cost_usd": round(sum(known, 0.0), 8) if len(known) == len(costs) else None,
-        "batches": [part.batch_id for part in job.parts if part.batch_id],
+        "batches": [one for part in job.parts for one in (*part.abandoned, part.batch_id) if one],
         "times": _times(job),
         "input": _input(job),
         "outputs": [output.model_dump(exclude={"source"}) for output in job.outputs],

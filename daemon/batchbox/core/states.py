@@ -36,12 +36,13 @@ class PartState(StrEnum):
     PREPARED = "prepared"
     COMMITTED = "committed"
     IN_DOUBT = "in_doubt"
-    CANDIDATES = "candidates"  # batches that might be ours wait for their first row
+    CANDIDATES = "candidates"  # batches that might be ours wait for their rows
     SUBMITTED = "submitted"
     COLLECTED = "collected"
     REFUSED = "refused"
     UNDECIDED = "undecided"  # a candidate was deleted before it could be read
     GONE = "gone"  # paid for, and its results can no longer be had
+    CANCELED = "canceled"  # a person canceled the job; not sent, or given up
 
 
 class Event(StrEnum):
@@ -66,7 +67,11 @@ class Event(StrEnum):
     LOST_SIGHT = "lost_sight"
     RESULTS_GONE = "results_gone"
     ROWS_COMPLETE = "rows_complete"
-    RELEASED = "released"  # a person moved the job back from hold/
+
+    RELEASED = "released"  # a person says: look again
+    ADOPTED = "adopted"  # a person says: it may be that batch
+    RESUBMITTED = "resubmitted"  # a person says: send it again, and pay again
+    CALLED_OFF = "called_off"  # a person says: no more
 
 
 State = JobState | PartState
@@ -74,6 +79,7 @@ State = JobState | PartState
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (JobState.TAKEN, Event.PASSED): JobState.RUNNING,
     (JobState.TAKEN, Event.FOUND_WANTING): JobState.PUBLISHING,
+    (JobState.TAKEN, Event.CALLED_OFF): JobState.PUBLISHING,
     (JobState.RUNNING, Event.FINISHED): JobState.PUBLISHING,
     (JobState.PUBLISHING, Event.PUBLISHED): JobState.DONE,
     (PartState.READY, Event.PREPARE): PartState.PREPARED,
@@ -90,13 +96,19 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (PartState.CANDIDATES, Event.NONE_FOUND): PartState.READY,
     (PartState.CANDIDATES, Event.PROVEN): PartState.SUBMITTED,
     (PartState.CANDIDATES, Event.LOST_SIGHT): PartState.UNDECIDED,
+    (PartState.READY, Event.CALLED_OFF): PartState.CANCELED,
     (PartState.UNDECIDED, Event.RELEASED): PartState.IN_DOUBT,
+    (PartState.UNDECIDED, Event.ADOPTED): PartState.CANDIDATES,
+    (PartState.UNDECIDED, Event.RESUBMITTED): PartState.READY,
+    (PartState.UNDECIDED, Event.CALLED_OFF): PartState.CANCELED,
     (PartState.SUBMITTED, Event.ROWS_COMPLETE): PartState.COLLECTED,
     (PartState.SUBMITTED, Event.RESULTS_GONE): PartState.GONE,
     (PartState.GONE, Event.RELEASED): PartState.SUBMITTED,
+    (PartState.GONE, Event.RESUBMITTED): PartState.READY,
+    (PartState.GONE, Event.CALLED_OFF): PartState.CANCELED,
 }
 
-FINAL = frozenset({PartState.COLLECTED, PartState.REFUSED})
+FINAL = frozenset({PartState.COLLECTED, PartState.REFUSED, PartState.CANCELED})
 HELD = frozenset({PartState.UNDECIDED, PartState.GONE})
 
 

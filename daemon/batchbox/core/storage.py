@@ -70,8 +70,23 @@ class Spool(Protocol):
     def load(self, job: JobId) -> Stored | None:
         """Return the manifest; None if there is no such job. Raise `Damaged` if it cannot be believed."""
 
-    def save(self, manifest: Manifest, if_version: int) -> Stored:
-        """Replace the manifest whole. Raise `Lost` unless the stored one has *if_version*."""
+    def save(self, manifest: Manifest, if_version: int, from_reserve: bool = False) -> Stored:
+        """Replace the manifest whole. Raise `Lost` unless the stored one has *if_version*.
+
+        With *from_reserve*, what `reserve` kept is used up if nothing else is left.
+        """
+
+    def reserve(self, job: JobId) -> None:
+        """Keep room for the manifest that must be written after a paid call, whatever else fills the disk."""
+
+    def begin(self, job: JobId) -> None:
+        """Note that a step has begun; the note stays if the process dies of it."""
+
+    def end(self, job: JobId) -> None:
+        """Take that note back: the step has ended, well or not."""
+
+    def deaths(self, job: JobId) -> int:
+        """Return how many steps of the job have begun and never ended."""
 
     def request(self, job: JobId) -> tuple[Incoming, Finding]:
         """Look again at the file of a job that was taken."""
@@ -100,6 +115,18 @@ class Spool(Protocol):
     def park(self, job: JobId, problem: str, fix: str) -> None:
         """Move a job aside for a person, with the reason."""
 
+    def load_held(self, job: JobId) -> Stored | None:
+        """Return the manifest of a job that was moved aside; None if there is none. Raise `Damaged`."""
+
+    def bring_back(self, manifest: Manifest, if_version: int) -> Stored:
+        """Put a job that was moved aside under way again, as *manifest*."""
+
+    def commands(self) -> list[str]:
+        """Return what people have asked for, by name, oldest first."""
+
+    def dismiss(self, name: str) -> None:
+        """Forget a command that was carried out."""
+
     def is_taken(self, queue: str, stem: str) -> bool:
         """Say whether the outbox holds a name of that stem."""
 
@@ -124,6 +151,7 @@ class Batch:
     ended_at: str | None = None
     archived_at: str | None = None
     results_url: str | None = None
+    canceling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +185,9 @@ class Api(Protocol):
 
     def retrieve(self, batch_id: str) -> Batch | None:
         """Return one batch; None while the API says that there is none. Raise `TryLater`."""
+
+    def cancel(self, batch_id: str) -> bool:
+        """Ask for an end of the batch; False if there is nothing to cancel (yet). Raise `TryLater`."""
 
     def rows(self, batch: Batch) -> AbstractContextManager[Iterator[bytes]]:
         """Stream the results as raw bytes. Raise `TryLater`, or `Gone` once they are archived."""

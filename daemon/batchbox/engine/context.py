@@ -9,6 +9,7 @@ from batchbox.settings import Settings
 REQUEST = "request.jsonl"
 SKIPPED = "skipped.jsonl"
 HOLD_REASON = "hold.json"
+BEGUN = "begun"
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,24 +99,24 @@ def judge(ctx: Context, stored: Stored, key: PartKey, found: frozenset[str]) -> 
 
 
 def prove(ctx: Context, stored: Stored, key: PartKey, batches: tuple[Batch, ...]) -> Stored:
-    """Read the first row of each of *batches* until one carries our nonce; strike the others.
+    """Read the rows of each of *batches* until one carries our nonce; strike the others.
 
     One that cannot be read must not hide another that is ours, so the failure is raised last.
     """
     failure: BatchboxError | None = None
     for batch in batches:
         try:
-            wire_id = _first_id(ctx.api, batch)
+            is_ours = _is_ours(ctx.api, batch, stored.manifest.part(key).nonce)
         except (Gone, TryLater) as error:
             failure = error
             continue
         part = stored.manifest.part(key)
-        facts = {"job": stored.manifest.job, "part": part.label, "batch": batch.id}
-        if unmark(wire_id, part.nonce):
-            log.info("part.proven", **facts)
-            times = {"submitted_at": batch.created_at, "candidates": ()}
-            return _become(ctx, stored, part, Event.PROVEN, batch_id=batch.id, **times)
-        log.info("part.struck", **facts)
+        told = {"job": stored.manifest.job, "part": part.label, "batch": batch.id}
+        if is_ours:
+            log.info("part.proven", **told)
+            facts = {"submitted_at": batch.created_at, "candidates": (), "adopting": False}
+            return _become(ctx, stored, part, Event.PROVEN, batch_id=batch.id, **facts)
+        log.info("part.struck", **told)
         stored = _strike(ctx, stored, part, batch.id)
     left = {batch for batch in batches if batch.id in stored.manifest.part(key).candidates}
     if left and len(left) == len(stored.manifest.part(key).candidates) and _are_past(ctx, left):
@@ -131,25 +131,43 @@ def _are_past(ctx: Context, batches: set[Batch]) -> bool:
 
 
 def _strike(ctx: Context, stored: Stored, part: Part, batch_id: str) -> Stored:
+    if part.adopting:
+        problem = f"batch {batch_id} is not this part: none of its rows carries its mark"
+        return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem)
     left = tuple(one for one in part.candidates if one != batch_id)
     event = Event.STRUCK if left else Event.NONE_FOUND
     return _become(ctx, stored, part, event, candidates=left, struck=(*part.struck, batch_id))
 
 
-def _first_id(api: Api, batch: Batch) -> str:
-    begun = b""
+def _is_ours(api: Api, batch: Batch, nonce: str) -> bool:
+    """Say whether a row of *batch* carries *nonce*.
+
+    One row that does is proof. That none does is known only once all have been read: raise `TryLater`
+    for less, since a row that does not belong there must not make us pay for the others again.
+    """
+    rows = 0
     with api.rows(batch) as chunks:
-        for chunk in chunks:
-            begun = (begun + chunk).lstrip()
-            if b"\n" in begun:
-                return read_row(begun.partition(b"\n")[0]).wire_id
-    if not begun.strip():
-        raise TryLater(f"the results of {batch.id} are empty")
-    return read_row(begun).wire_id
+        for line in _split(chunks):
+            if unmark(read_row(line).wire_id, nonce) is not None:
+                return True
+            rows += 1
+    if rows == 0 or rows < (batch.total or 0):
+        raise TryLater(f"the results of {batch.id} are not complete")
+    return False
+
+
+def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a stream that are not blank."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from filter(bytes.strip, whole)
+    if rest.strip():
+        yield rest
 
 
 def lose_sight(ctx: Context, stored: Stored, key: PartKey, batch_id: str) -> Stored:
-    """Give up: no candidate is left whose first row could still be read."""
+    """Give up: no candidate is left whose rows could still be read."""
     part = stored.manifest.part(key)
     problem = f"batch {batch_id} may have been this part, but was deleted or archived before it could be read"
     log.error("part.undecided", job=stored.manifest.job, part=part.label, batch=batch_id, problem=problem)

@@ -49,6 +49,8 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
 def _settle(ctx: Context, stored: Stored) -> Stored:
     """Wait for a writer that the scan could not see; it is writing into our folder now."""
     seen, finding = ctx.spool.request(stored.manifest.job)
+    if finding.obstacle:  # it may have been swapped at the last moment
+        raise TryLater(f"the file {finding.obstacle.problem}", finding.obstacle.fix)
     if finding.writer is Writer.SOME:
         raise TryLater("the file is still open for writing", "it is checked as soon as the writer closes it")
     source = stored.manifest.source
@@ -60,8 +62,12 @@ def _settle(ctx: Context, stored: Stored) -> Stored:
 
 
 def _require_unchanged(ctx: Context, job: Manifest) -> None:
-    seen, _ = ctx.spool.request(job.job)
-    if (seen.inode, seen.size, seen.mtime_ns) != (job.source.inode, job.source.size, job.source.mtime_ns):
+    seen, finding = ctx.spool.request(job.job)
+    if finding.obstacle or (seen.inode, seen.size, seen.mtime_ns) != (
+        job.source.inode,
+        job.source.size,
+        job.source.mtime_ns,
+    ):
         raise TryLater("the file was changed while it was checked", "it is checked once it stays as it is")
 
 

@@ -5,25 +5,27 @@ on what is on the disk, and so does every failed step: its job is read again and
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 
 import structlog
 
 from batchbox.core import plan
 from batchbox.core.backoff import Backoff
-from batchbox.core.errors import BatchboxError, Damaged, InDoubt, Lost, Offline, Stop, TryLater
-from batchbox.core.manifest import JobId, Manifest
+from batchbox.core.errors import Damaged, Offline, Stop, TryLater
+from batchbox.core.manifest import JobId
 from batchbox.core.settle import Incoming
-from batchbox.core.states import HELD, Event
 from batchbox.core.storage import Stored
 from batchbox.engine.claim import claim
-from batchbox.engine.context import HOLD_REASON, Context
+from batchbox.engine.context import Context
 from batchbox.engine.health import Health
 from batchbox.engine.intake import Intake
 from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, StopAsked
 from batchbox.engine.memory import FASTEST_POLL, Memory
 from batchbox.engine.poll import Polled
-from batchbox.engine.steps import Briefing, Left, Looked, perform, perform_poll
+from batchbox.engine.roster import Roster
+from batchbox.engine.setbacks import note_setback
+from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll
 from batchbox.engine.submit import Submitted
 
 CLAIMS_AT_ONCE = 16  # about half a second on a slow disk: the loop stays awake
@@ -50,6 +52,7 @@ class Loop:
         self._intake = Intake(ctx)
         self._health = Health(ctx)
         self.memory = Memory()
+        self._roster = Roster(ctx, self.memory)
         self._next_scan = 0.0
         self._flags: frozenset[str] = frozenset()
         self._offline = ""
@@ -114,7 +117,7 @@ class Loop:
             return
         self._next_scan = now + self._ctx.settings.scan_seconds
         self._flags = self._ctx.spool.flags()
-        self._look_at_work(now)
+        self._roster.look(now)
         room = self._ctx.settings.max_jobs - len(self.memory.jobs)
         if self._flags or self._stopping:
             room = 0
@@ -131,47 +134,6 @@ class Loop:
         if stored:
             self.memory.remember(stored, self._now())
 
-    def _look_at_work(self, now: float) -> None:
-        """Take up jobs that are in work/ and not in memory, and forget those that are gone."""
-        present = set(self._ctx.spool.jobs())
-        for job in [job for job in self.memory.jobs if job not in present and job not in self.memory.busy]:
-            self.memory.forget(job)
-        for job in sorted(present - self.memory.jobs.keys() - self.memory.busy):
-            if self.memory.backoffs.get(job, Backoff()).is_open(now):
-                self._take_up(job)
-
-    def _take_up(self, job: JobId) -> None:
-        """Read a job; one that cannot be believed is put aside, one that cannot be read waits."""
-        try:
-            stored = self._ctx.spool.load(job)
-            if stored:
-                self.memory.remember(self._release(stored), self._now())
-        except Damaged as damage:
-            self._park(job, damage)
-        except (Lost, OSError) as error:
-            self._note_failure("job.postponed", error, job, creating=False)
-
-    def _park(self, job: JobId, reason: BatchboxError) -> None:
-        try:
-            self._ctx.spool.park(job, reason.problem, reason.fix)
-        except OSError as error:
-            self._note_failure("job.postponed", error, job, creating=False)
-            return
-        log.error("job.held", job=job, problem=reason.problem, fix=reason.fix)
-        self.memory.forget(job)
-
-    def _release(self, stored: Stored) -> Stored:
-        """Begin anew with what a person decides, if the job was moved back from hold/."""
-        job: Manifest = stored.manifest
-        if not self._ctx.spool.has(job.job, HOLD_REASON):
-            return stored
-        for part in [part for part in job.parts if part.state in HELD]:
-            job = job.with_part(part.after(Event.RELEASED, candidates=(), struck=()))
-        stored = self._ctx.spool.save(job, stored.version)
-        self._ctx.spool.discard(job.job, [HOLD_REASON])
-        log.info("job.released", job=job.job)
-        return stored
-
     def _begin(self, action: plan.Action) -> None:
         ctx, mailbox, memory = self._ctx, self._mailbox, self.memory
         if isinstance(action, plan.Poll):
@@ -186,8 +148,22 @@ class Loop:
             is_reserved=memory.reservations(but=action.job),
         )
         memory.busy.add(action.job)
+        if isinstance(action, plan.Risky):
+            memory.risky.add(action.job)
+            self._mark(action.job, ctx.spool.begin)
         memory.submitting = memory.submitting or isinstance(action, plan.Submit)
         self._start(lambda: mailbox.put(_attempt(action, lambda: perform(ctx, action, stored, briefing))))
+
+    def _mark(self, job: JobId, note: Callable[[JobId], None]) -> None:
+        with suppress(OSError):  # a full disk must not stop the step that may free it
+            note(job)
+
+    def _absolve(self, job: JobId) -> None:
+        """Take back what would look like a death: the step has ended, or is left to its own."""
+        if job in self.memory.risky:
+            self.memory.risky.discard(job)
+            self.memory.suspects.discard(job)
+            self._mark(job, self._ctx.spool.end)
 
     def _take_in(self, mail: Mail) -> None:
         match mail:
@@ -209,7 +185,7 @@ class Loop:
             self.memory.note_poll(mail.result, now, today)
             self._tell_poll(mail.result)
         elif mail.error:
-            self._note_failure("api.unreachable", mail.error, job=None, creating=False)
+            self._note_failure("api.unreachable", mail.error)
 
     def _tell_poll(self, polled: Polled) -> None:
         """Log how many batches run, whenever that has changed."""
@@ -224,6 +200,7 @@ class Loop:
             return
         memory, job, now = self.memory, action.job, self._now()
         memory.busy.discard(job)
+        self._absolve(job)
         if isinstance(action, plan.Submit):
             memory.submitting = False
         if mail.error:
@@ -236,6 +213,8 @@ class Loop:
                 soon = self._ctx.settings.poll_seconds or FASTEST_POLL
                 memory.next_poll = min(memory.next_poll, now + soon)
                 memory.remember(stored, now)
+            case CancelAsked(batch=batch):
+                memory.batches[batch.id] = batch
             case Looked(found=found) if isinstance(action, plan.Look):
                 memory.note_look((job, action.part), found, now)
             case Left():
@@ -248,27 +227,16 @@ class Loop:
         if isinstance(error, Stop):
             raise error
         if isinstance(error, Damaged):
-            self._park(action.job, error)
+            self._roster.park(action.job, error)
             return
         self._note_failure("job.postponed", error, action.job, isinstance(action, plan.Submit))
         self.memory.jobs.pop(action.job, None)
-        self._take_up(action.job)
+        self._roster.take_up(action.job)
 
-    def _note_failure(self, event: str, error: Exception, job: JobId | None, creating: bool) -> None:
-        memory, now = self.memory, self._now()
-        problem, fix = str(error), getattr(error, "fix", "")
-        after = error.after if isinstance(error, TryLater) else None
-        shared = job is None or isinstance(error, InDoubt) or (isinstance(error, TryLater) and error.shared)
-        if isinstance(error, BatchboxError | OSError):
-            log.warning(event, job=job, problem=problem, fix=fix)
-        else:
-            log.error(event, job=job, problem=f"a bug in batchbox: {error!r}", exc_info=error)
-        if shared and creating:
-            memory.create = memory.create.failed(now, problem, fix, after)
-        elif shared:
-            memory.read = memory.read.failed(now, problem, fix, after)
-        elif job:
-            memory.backoffs[job] = memory.backoffs.get(job, Backoff()).failed(now, problem, fix, after)
+    def _note_failure(
+        self, event: str, error: Exception, job: JobId | None = None, creating: bool = False
+    ) -> None:
+        note_setback(self.memory, self._now(), event, error, job, creating)
 
     def _wind_down(self) -> None:
         """Give what is under way a little time; what is not done by then is found on the disk."""
@@ -277,6 +245,8 @@ class Loop:
         while self.memory.busy and self._now() < deadline:
             for mail in self._mailbox.take(deadline - self._now()):
                 self._take_in(mail)
+        for job in list(self.memory.risky):
+            self._absolve(job)
 
 
 def _attempt(action: plan.Action, work: Callable[[], object]) -> Finished:

@@ -28,6 +28,8 @@ class Memory:
     def __init__(self) -> None:
         self.jobs: dict[JobId, Stored] = {}
         self.busy: set[JobId] = set()
+        self.risky: set[JobId] = set()
+        self.suspects: set[JobId] = set()
         self.backoffs: dict[JobId, Backoff] = {}
         self.create = Backoff()
         self.read = Backoff()
@@ -56,6 +58,7 @@ class Memory:
         """Drop a job that is in work/ no more."""
         self.jobs.pop(job, None)
         self.backoffs.pop(job, None)
+        self.suspects.discard(job)
         for key in [key for key in self.doubts if key[0] == job]:
             del self.doubts[key]
             self.found.pop(key, None)
@@ -129,4 +132,6 @@ class Memory:
             batches=self.batches,
             missing=self.missing,
             doubts=self.doubts,
+            risky=frozenset(self.risky),
+            suspects=frozenset(self.suspects),
         )

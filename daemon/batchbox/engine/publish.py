@@ -23,6 +23,7 @@ from batchbox.engine.index import Entry, read_entries
 RESULTS = "results.jsonl"
 ERRORS = "errors.jsonl"
 RECEIPT = "receipt.json"
+CANCELED = "the file was canceled before this request was answered"
 
 log = structlog.get_logger()
 
@@ -49,7 +50,8 @@ def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 
 
 def _refuse(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
-    job = _renamed(ctx, stored.manifest, is_reserved).model_copy(update={"status": "rejected"})
+    job = _renamed(ctx, stored.manifest, is_reserved)
+    job = job.model_copy(update={"status": job.status or "rejected"})
     outputs = [_describe(ctx, job, "rejected", rejected_name(job.stem), REQUEST)]
     return _seal(ctx, stored, job, outputs)
 
@@ -116,7 +118,7 @@ def _ordered(ctx: Context, job: Manifest, generations: list[Part]) -> Iterator[t
             collected = part.state is PartState.COLLECTED
             name = rows_name(part.label) if collected else index_name(part.label)
             files.append(stack.enter_context(ctx.spool.open(job.job, name)))
-            offsets = _offsets(files[turn], part) if collected else _refusals(files[turn])
+            offsets = _offsets(files[turn], part) if collected else _unsent(files[turn])
             places |= {base: (turn, offset) for base, offset in offsets}
         index = stack.enter_context(ctx.spool.open(job.job, index_name(generations[0].label)))
         for entry in read_entries(index):
@@ -124,11 +126,13 @@ def _ordered(ctx: Context, job: Manifest, generations: list[Part]) -> Iterator[t
             yield entry, _row_at(files[turn], offset, generations[turn])
 
 
-def _refusals(index: BinaryIO) -> Iterator[tuple[str, int]]:
+def _unsent(index: BinaryIO) -> Iterator[tuple[str, int]]:
     return ((entry.base, 0) for entry in read_entries(index))
 
 
 def _row_at(file: BinaryIO, offset: int, part: Part) -> Row:
+    if part.state is PartState.CANCELED:
+        return Row("", "canceled", b'{"type":"canceled"}', CANCELED, again=False)
     if part.state is not PartState.COLLECTED:
         return _refused_row(part)
     file.seek(offset)

@@ -1,12 +1,15 @@
 """Which step performs which action. Dull: all deciding was done in the plan."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import structlog
 
 from batchbox.core import plan
+from batchbox.core.commands import call_off
 from batchbox.core.manifest import Manifest
 from batchbox.core.states import HELD, PartState
-from batchbox.core.storage import Stored
+from batchbox.core.storage import Batch, Stored
 from batchbox.engine.collect import collect
 from batchbox.engine.context import Context
 from batchbox.engine.doubt import judge, look, lose_sight, prove, recover
@@ -16,13 +19,16 @@ from batchbox.engine.publish import publish
 from batchbox.engine.submit import Horizon, Submitted, submit
 
 GONE_FIX = (
-    "these answers can no longer be had; rows of other parts are in this folder; to ask and pay anew, drop "
-    "request.jsonl from here again"
+    "these answers can no longer be had: batchbox resubmit JOB asks and pays for them anew; batchbox cancel "
+    "JOB ends it with the answers that are there; batchbox release JOB tries to fetch them once more"
 )
 UNDECIDED_FIX = (
-    "look for the batch in the API's console; moved back to work/, this folder is looked for again, and "
-    "what is not found is sent again and paid again"
+    "look for the batch in the API's console: batchbox adopt JOB BATCH if it is there; batchbox resubmit JOB "
+    "sends and pays again; batchbox release JOB looks again, and sends again what is not found; batchbox "
+    "cancel JOB gives it up"
 )
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,14 @@ class Looked:
     found: frozenset[str]
 
 
-Result = Stored | Submitted | Left | Looked | Polled
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """The API was asked to end a batch; the next poll tells what became of it."""
+
+    batch: Batch
+
+
+Result = Stored | Submitted | Left | Looked | CancelAsked | Polled
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +75,57 @@ def perform(ctx: Context, action: plan.JobAction, stored: Stored, briefing: Brie
             return ingest(ctx, stored)
         case plan.Submit(part=key):
             return submit(ctx, stored, key, briefing.horizon)
-        case plan.Recover(part=key):
-            return recover(ctx, stored, key)
-        case plan.Look(part=key, final=final):
-            found = briefing.found | look(ctx, stored.manifest.part(key), briefing.owned)
-            return judge(ctx, stored, key, found) if final else Looked(found)
-        case plan.Prove(part=key, batches=batches):
-            return prove(ctx, stored, key, batches)
-        case plan.LoseSight(part=key, batch_id=batch_id):
-            return lose_sight(ctx, stored, key, batch_id)
         case plan.Collect(part=key, batch=batch):
             return collect(ctx, stored, key, batch)
         case plan.Publish():
             publish(ctx, stored, briefing.is_reserved)
             return Left()
+        case plan.CallOff() | plan.CancelBatch() | plan.Park():
+            return _end_early(ctx, action, stored.manifest, stored.version)
+        case _:
+            return _clear_up(ctx, action, stored, briefing)
+
+
+def _clear_up(
+    ctx: Context,
+    action: plan.Recover | plan.Look | plan.Prove | plan.LoseSight,
+    stored: Stored,
+    briefing: Briefing,
+) -> Result:
+    """Find out whether a submission without an answer created a batch."""
+    key = action.part
+    match action:
+        case plan.Recover():
+            return recover(ctx, stored, key)
+        case plan.Look(final=final):
+            found = briefing.found | look(ctx, stored.manifest.part(key), briefing.owned)
+            return judge(ctx, stored, key, found) if final else Looked(found)
+        case plan.Prove(batches=batches):
+            return prove(ctx, stored, key, batches)
+        case plan.LoseSight(batch_id=batch_id):
+            return lose_sight(ctx, stored, key, batch_id)
+
+
+def _end_early(
+    ctx: Context, action: plan.CallOff | plan.CancelBatch | plan.Park, job: Manifest, version: int
+) -> Result:
+    """End what a person canceled, or leave to a person what only one can decide."""
+    match action:
+        case plan.CallOff():
+            log.info("job.called_off", job=job.job)
+            return ctx.spool.save(call_off(job), version)
+        case plan.CancelBatch(batch=batch):
+            accepted = ctx.api.cancel(batch.id)
+            log.info("batch.cancel_asked", job=job.job, batch=batch.id, accepted=accepted)
+            return CancelAsked(replace(batch, canceling=True))
         case plan.Park():
-            ctx.spool.park(stored.manifest.job, _why_held(stored.manifest), _fix_held(stored.manifest))
+            _park(ctx, job)
             return Left()
 
 
-def _fix_held(job: Manifest) -> str:
-    return GONE_FIX if any(part.state is PartState.GONE for part in job.parts) else UNDECIDED_FIX
-
-
-def _why_held(job: Manifest) -> str:
-    return "; ".join(part.doubt or "" for part in job.parts if part.state in HELD)
+def _park(ctx: Context, job: Manifest) -> None:
+    is_gone = any(part.state is PartState.GONE for part in job.parts)
+    problem = "; ".join(part.doubt or "" for part in job.parts if part.state in HELD)
+    fix = (GONE_FIX if is_gone else UNDECIDED_FIX).replace("JOB", job.job)
+    ctx.spool.park(job.job, problem, fix)
+    log.error("job.held", job=job.job, problem=problem, fix=fix)

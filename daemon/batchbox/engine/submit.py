@@ -48,8 +48,9 @@ class _Attempt:
 
     def become(self, event: Event, **facts: object) -> None:
         """Make *event* durable."""
+        is_out = self.part.state is PartState.COMMITTED  # from here on it may have been paid
         changed = self.stored.manifest.with_part(self.part.after(event, **facts))
-        self.stored = self._ctx.spool.save(changed, self.stored.version)
+        self.stored = self._ctx.spool.save(changed, self.stored.version, from_reserve=is_out)
 
     def commit(self) -> None:
         """Make it durable that the last byte may be out; called just before it leaves."""
@@ -73,6 +74,7 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
     attempt = _Attempt(ctx, stored, key)
     _require_intact(ctx, stored.manifest.job, attempt.part)
     horizon = horizon or _look_around(ctx)
+    ctx.spool.reserve(stored.manifest.job)
     attempt.prepare(horizon)
     part, job = attempt.part, stored.manifest.job
     name = body_name(part.label)

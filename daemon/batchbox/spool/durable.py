@@ -10,6 +10,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,29 @@ RENAME_NOREPLACE = 1
 UNSUPPORTED = (errno.ENOSYS, errno.EINVAL)
 
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
+def is_there(path: Path) -> bool:
+    """Say whether anything has that name. Raise `OSError` if it cannot be seen: that is not no."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether *path* leads to a folder. Raise `OSError` if that cannot be seen."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def read_file(path: Path) -> bytes:
+    """Return all that is in a small file."""
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def sync_folder(folder: Path) -> None:
@@ -37,7 +61,7 @@ def make_folder(folder: Path) -> None:
     try:
         os.mkdir(folder)
     except FileExistsError:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
         return
     sync_folder(folder.parent)
@@ -83,7 +107,7 @@ def _rename_exclusive(source: Path, target: Path) -> None:
         number = ctypes.get_errno()
         if number not in UNSUPPORTED:
             raise OSError(number, os.strerror(number), str(source), None, str(target))
-    if os.path.lexists(target):
+    if is_there(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     os.rename(source, target)
 

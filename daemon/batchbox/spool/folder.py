@@ -1,5 +1,6 @@
 """A spool kept in folders on a local disk: `core.storage.Spool`."""
 
+import errno
 import json
 import os
 import stat
@@ -15,12 +16,24 @@ from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import durable, inbox
-from batchbox.spool.layout import DEFAULT_QUEUE, FOLDERS, HOLD_REASON, JOB_NAME, KEPT, REQUEST, Layout
+from batchbox.spool.layout import (
+    BEGUN,
+    DEFAULT_QUEUE,
+    FOLDERS,
+    HOLD_REASON,
+    JOB_NAME,
+    KEPT,
+    MANIFEST,
+    REQUEST,
+    Layout,
+)
 from batchbox.spool.manifests import read_manifest, replace_manifest, write_manifest
 from batchbox.spool.marker import FolderLease, prove
+from batchbox.spool.reserve import Reserve
 
 BUFFER = 1 << 18
 FLAGS = ("PAUSE", "DRAIN")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 MADE_ANEW = ("control", "state", "done", "rejected", "hold")  # may be moved away at any time
 
 
@@ -30,9 +43,12 @@ def _is_file(path: Path) -> bool:
 
 def _has_remains(folder: Path) -> bool:
     """Say whether *folder* has more in it than the temporary files of a claim that was broken off."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    try:
         return any(not name.startswith(".") for name in os.listdir(folder))
-    return False
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # it cannot be seen now; one folder that is ill must not stop the others
 
 
 class FolderSpool:
@@ -41,6 +57,7 @@ class FolderSpool:
     def __init__(self, root: Path, epoch: int) -> None:
         self.layout = Layout(root)
         self.lease = FolderLease(self.layout, epoch)
+        self._reserve = Reserve(self.layout.health.parent)
         try:
             prove(self.layout)
             self.sees_writers = inbox.test_lease(self.layout)
@@ -55,9 +72,9 @@ class FolderSpool:
     def check(self) -> None:
         """Raise `Offline` unless the marker that was locked and all folders stand in their places."""
         self.lease.check()
-        gone = [name for name in FOLDERS if name not in MADE_ANEW and not (self.layout.root / name).is_dir()]
-        if gone:
-            raise Offline(f"{self.layout.root / gone[0]} is gone", "put it back; work goes on by itself")
+        for name in FOLDERS:
+            if name not in MADE_ANEW and not durable.is_folder(self.layout.root / name):
+                raise Offline(f"{self.layout.root / name} is gone", "put it back; work goes on by itself")
 
     def scan(self) -> list[Incoming]:
         """Return every wanted name in the inbox."""
@@ -92,11 +109,11 @@ class FolderSpool:
             raise TryLater(problem, "it is put into hold/; drop the file itself")
 
     def _unmake(self, folder: Path) -> None:
-        """Remove a job's folder that never got its file."""
-        if os.path.lexists(folder / REQUEST):
-            return
+        """Remove a job's folder that never got its file; the file itself is never removed."""
         with suppress(OSError):
-            for name in os.listdir(folder):
+            if durable.is_there(folder / REQUEST):
+                return
+            for name in set(os.listdir(folder)) - {REQUEST}:
                 os.unlink(folder / name)
             os.rmdir(folder)
 
@@ -115,7 +132,7 @@ class FolderSpool:
         """Return the manifest, None if there is no such job (any more)."""
         folder = self.layout.job(job)
         stored = read_manifest(folder)
-        has_request = os.path.lexists(folder / REQUEST)
+        has_request = durable.is_there(folder / REQUEST)
         if stored is None and _has_remains(folder):
             fix = "what is left of it is kept; drop its file again if it was never sent"
             raise Damaged(f"the manifest of {job} is gone", fix)
@@ -126,11 +143,39 @@ class FolderSpool:
             return None
         return stored
 
-    def save(self, manifest: Manifest, if_version: int) -> Stored:
-        """Replace the manifest whole."""
+    def save(self, manifest: Manifest, if_version: int, from_reserve: bool = False) -> Stored:
+        """Replace the manifest whole, on a full disk at the cost of the reserve."""
+        folder, marked = self.layout.job(manifest.job), self._sign(manifest)
+        try:
+            return replace_manifest(folder, marked, if_version)
+        except OSError as error:
+            if not from_reserve or error.errno not in FULL:
+                raise
+        self._reserve.free()
+        return replace_manifest(folder, marked, if_version)
+
+    def _sign(self, manifest: Manifest) -> Manifest:
         taken = self.lease.taken
-        marked = manifest.model_copy(update={"epoch": taken.epoch, "owner": taken.owner})
-        return replace_manifest(self.layout.job(manifest.job), marked, if_version)
+        return manifest.model_copy(update={"epoch": taken.epoch, "owner": taken.owner})
+
+    def reserve(self, job: JobId) -> None:
+        """Keep room for twice the manifest as it is."""
+        self._reserve.fill(2 * os.stat(self.layout.job(job) / MANIFEST).st_size)
+
+    def begin(self, job: JobId) -> None:
+        """Note that a step has begun. Not synced: a process that dies takes nothing from the page cache."""
+        with open(self.layout.job(job) / BEGUN, "ab") as file:
+            file.write(b".")
+
+    def end(self, job: JobId) -> None:
+        """Take the note back."""
+        durable.remove(self.layout.job(job) / BEGUN)
+
+    def deaths(self, job: JobId) -> int:
+        """Return how many steps of the job have begun and never ended."""
+        with suppress(FileNotFoundError):
+            return os.stat(self.layout.job(job) / BEGUN).st_size
+        return 0
 
     def request(self, job: JobId) -> tuple[Incoming, Finding]:
         """Look again at the file of a job that was taken."""
@@ -145,7 +190,7 @@ class FolderSpool:
 
     def has(self, job: JobId, name: str) -> bool:
         """Say whether the job has that file."""
-        return (self.layout.job(job) / name).exists()
+        return durable.is_there(self.layout.job(job) / name)
 
     def create(self, job: JobId, name: str) -> AbstractContextManager[BinaryIO]:
         """Write a file of the job's, there whole or not at all."""
@@ -168,7 +213,7 @@ class FolderSpool:
             durable.make_folder(self.layout.root / output.folder)
         if manifest.source.queue != DEFAULT_QUEUE:
             durable.make_folder(folder)
-        if source.exists():
+        if durable.is_there(source):
             durable.move_onto_free(source, folder / output.name)
         else:
             durable.sync_folder(folder)  # it may have been moved a moment before a crash
@@ -176,7 +221,7 @@ class FolderSpool:
     def retire(self, manifest: Manifest, date: str) -> None:
         """Move a finished job to the archive, with nothing but its file and its manifest."""
         folder, target = self.layout.job(manifest.job), self.layout.archived(manifest.job, date)
-        if not folder.exists():
+        if not durable.is_there(folder):
             return
         for name in set(os.listdir(folder)) - KEPT:
             durable.remove(folder / name)
@@ -196,11 +241,37 @@ class FolderSpool:
         with durable.write_whole(held / HOLD_REASON) as file:
             file.write(json.dumps({"problem": problem, "fix": fix}, indent=1).encode() + b"\n")
 
+    def load_held(self, job: JobId) -> Stored | None:
+        """Return the manifest of a job in hold/."""
+        return read_manifest(self.layout.held(job))
+
+    def bring_back(self, manifest: Manifest, if_version: int) -> Stored:
+        """Move a job from hold/ to work/, once the manifest says what was decided."""
+        held = self.layout.held(manifest.job)
+        stored = replace_manifest(held, self._sign(manifest), if_version)
+        durable.remove(held / BEGUN)
+        durable.remove(held / HOLD_REASON)
+        durable.move(held, self.layout.job(manifest.job))
+        return stored
+
+    def commands(self) -> list[str]:
+        """Return the names in control/ that are no flags."""
+        with suppress(FileNotFoundError):
+            names = os.listdir(self.layout.root / "control")
+            return sorted(name for name in names if name not in FLAGS and not name.startswith("."))
+        return []
+
+    def dismiss(self, name: str) -> None:
+        """Remove a command; durably, so that it is not carried out again a day later."""
+        control = self.layout.root / "control"
+        durable.remove(control / name)
+        durable.sync_folder(control)
+
     def is_taken(self, queue: str, stem: str) -> bool:
         """Say whether the outbox or the rejected files hold a name of that stem."""
         outbox = self.layout.queue("outbox", queue)
         refused = self.layout.queue("rejected", queue) / rejected_name(stem)
-        return any(os.path.lexists(outbox / name) for name in names_of(stem)) or os.path.lexists(refused)
+        return any(durable.is_there(path) for path in (refused, *(outbox / name for name in names_of(stem))))
 
     def free_bytes(self) -> int:
         """Return the room that is left for us."""
@@ -210,11 +281,12 @@ class FolderSpool:
     def flags(self) -> frozenset[str]:
         """Return the flags that stand in control/."""
         control = self.layout.root / "control"
-        return frozenset(name for name in FLAGS if (control / name).exists())
+        return frozenset(name for name in FLAGS if durable.is_there(control / name))
 
     def report(self, health: dict[str, object]) -> None:
         """Put down how things are."""
         durable.make_folder(self.layout.health.parent)
         temp = self.layout.health.with_name(".health.tmp")
-        temp.write_text(json.dumps(health, indent=1))
+        with open(temp, "wb") as file:
+            file.write(json.dumps(health, indent=1).encode())
         os.replace(temp, self.layout.health)

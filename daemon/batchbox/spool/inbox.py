@@ -154,6 +154,8 @@ def _examine_open(descriptor: int, incoming: Incoming, lease_works: bool) -> Fin
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_ino != incoming.inode:
         return Finding(obstacle=Obstacle("was replaced while we looked", passing=True))
+    if found.st_nlink > 1:
+        return Finding(obstacle=SECOND_NAME)
     writer = probe_writer(descriptor) if lease_works else Writer.UNKNOWN
     try:
         last = os.pread(descriptor, 1, found.st_size - 1) if found.st_size else b""
@@ -199,7 +201,7 @@ def claim(source: Path, target: Path) -> bool:
     try:
         durable.move(source, target)
     except FileNotFoundError:
-        return target.exists()
+        return durable.is_there(target)
     except PermissionError:
         fix = "let the inbox belong to the user batchbox runs as, or make it writable for it"
         raise TryLater(f"the file cannot be moved out of {source.parent}", fix) from None

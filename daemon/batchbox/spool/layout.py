@@ -10,6 +10,7 @@ REQUEST = "request.jsonl"
 MANIFEST = "manifest.json"
 PREVIOUS = "manifest.previous.json"
 HOLD_REASON = "hold.json"
+BEGUN = "begun"  # a byte for each step that has begun and not ended
 HEALTH = "health.json"
 DEFAULT_QUEUE = "default"
 KEPT = frozenset({REQUEST, MANIFEST, PREVIOUS})

@@ -28,7 +28,7 @@ def read_manifest(folder: Path) -> Stored | None:
     """Return the manifest in *folder*, None if there is none."""
     path = folder / MANIFEST
     try:
-        data = path.read_bytes()
+        data = durable.read_file(path)
     except FileNotFoundError:
         return None
     try:
@@ -48,7 +48,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Stored:
     document = manifest.model_dump(mode="json", by_alias=True)
     document[CHECKSUM] = _checksum(document)
     path = folder / MANIFEST
-    if path.exists():
+    if durable.is_there(path):
         _keep_previous(folder)
     with durable.write_whole(path) as file:
         file.write(json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")

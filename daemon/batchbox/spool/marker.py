@@ -27,7 +27,7 @@ def make_spool(root: Path) -> str:
     for name in FOLDERS:
         durable.make_folder(root / name)
     os.chmod(layout.work, 0o700)
-    if layout.marker.exists():
+    if durable.is_there(layout.marker):
         return read_marker(layout)
     spool_id = str(uuid.uuid4())
     with durable.write_whole(layout.marker) as file:
@@ -38,7 +38,7 @@ def make_spool(root: Path) -> str:
 def read_marker(layout: Layout) -> str:
     """Return the spool's id. Raise `Stop` if *root* is no spool, or one of a newer format."""
     try:
-        marker = json.loads(layout.marker.read_bytes())
+        marker = json.loads(durable.read_file(layout.marker))
         spool_id, number = str(marker["spool_id"]), int(marker["format"])
     except (FileNotFoundError, NotADirectoryError):
         fix = f"make one with: batchbox init {layout.root}"
@@ -136,7 +136,7 @@ def prove(layout: Layout) -> None:
     try:
         for folder in FOLDERS:
             durable.make_folder(layout.root / folder)
-        here.write_bytes(b"")
+        os.close(os.open(here, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         for folder in ("inbox", "outbox", "rejected", "hold", "done", "state"):
             there = layout.root / folder / name
             os.rename(here, there)

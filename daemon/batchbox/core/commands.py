@@ -1,0 +1,87 @@
+"""What people ask of the daemon: each command is the name of a file in control/.
+
+`cancel-JOB`, `release-JOB`, `resubmit-JOB` and `adopt-JOB-BATCH`. An empty file is enough, so that one can
+be left by anything that can make a file. Each can be carried out twice as well as once.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batchbox.core.manifest import JobId, Manifest, Part
+from batchbox.core.states import HELD, Event, JobState, PartState
+
+STOPPABLE = HELD | {PartState.READY}
+
+
+class Verb(StrEnum):
+    """What can be asked."""
+
+    CANCEL = "cancel"  # end the job: what was not sent stays unsent, what runs is canceled
+    RELEASE = "release"  # take it back from hold/ and look again
+    ADOPT = "adopt"  # take it back: what is undecided may be that batch
+    RESUBMIT = "resubmit"  # take it back: send again what is undecided or gone, and pay again
+
+
+_NAME = re.compile(r"(cancel|release|resubmit|adopt)-(\d{8}T\d{6}Z-[0-9a-f]{12})(?:-([A-Za-z0-9_-]{1,128}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A person's wish for one job. *batch_id* is given with `adopt` only."""
+
+    verb: Verb
+    job: JobId
+    batch_id: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether its name says all that it is."""
+        return read_command(self.name) == self
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return "-".join(filter(None, (self.verb, self.job, self.batch_id)))
+
+
+def read_command(name: str) -> Command | None:
+    """Return the command that *name* spells; None if it spells none."""
+    found = _NAME.fullmatch(name)
+    if not found or (found[1] == Verb.ADOPT) != bool(found[3]):
+        return None
+    return Command(Verb(found[1]), found[2], found[3] or "")
+
+
+def decide(job: Manifest, command: Command, at: str) -> Manifest:
+    """Return *job* as a person wants it; *at* is the time of day, for people."""
+    if command.verb is Verb.CANCEL:
+        return job.model_copy(update={"cancel_asked_at": job.cancel_asked_at or at})
+    for part in job.parts:
+        job = job.with_part(_decide_part(part, command))
+    return job
+
+
+def _decide_part(part: Part, command: Command) -> Part:
+    afresh = {"candidates": (), "struck": (), "adopting": False}
+    if part.state not in HELD:
+        return part
+    if command.verb is Verb.RELEASE:
+        return part.after(Event.RELEASED, **afresh)
+    if command.verb is Verb.RESUBMIT:
+        abandoned = (*part.abandoned, *filter(None, [part.batch_id]))
+        facts = {"batch_id": None, "submitted_at": None, "abandoned": abandoned}
+        return part.after(Event.RESUBMITTED, **afresh, **facts)
+    if part.state is PartState.UNDECIDED:
+        return part.after(Event.ADOPTED, **afresh | {"candidates": (command.batch_id,), "adopting": True})
+    return part
+
+
+def call_off(job: Manifest) -> Manifest:
+    """Return *job* with nothing left in it that could still be sent, or that waits for a person."""
+    if job.state is JobState.TAKEN:
+        return job.after(Event.CALLED_OFF, status="canceled")
+    for part in job.parts:
+        if part.state in STOPPABLE:
+            job = job.with_part(part.after(Event.CALLED_OFF))
+    return job

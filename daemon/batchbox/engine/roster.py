@@ -1,0 +1,130 @@
+"""The roster: which jobs are under way, and what people ask to become of them."""
+
+import structlog
+
+from batchbox.core.backoff import Backoff
+from batchbox.core.commands import Command, Verb, decide, read_command
+from batchbox.core.errors import BatchboxError, Damaged, Lost, TryLater
+from batchbox.core.manifest import JobId
+from batchbox.core.states import JobState
+from batchbox.core.storage import Stored
+from batchbox.engine.context import BEGUN, HOLD_REASON, Context
+from batchbox.engine.memory import Memory
+from batchbox.engine.setbacks import note_setback
+
+DEATHS_BORNE = 3
+
+log = structlog.get_logger()
+
+
+class Roster:
+    """Takes up what lies in work/, puts aside what cannot go on, and carries out commands."""
+
+    def __init__(self, ctx: Context, memory: Memory) -> None:
+        self._ctx = ctx
+        self._memory = memory
+        self._told: frozenset[str] = frozenset()
+
+    def look(self, now: float) -> None:
+        """Carry out commands, take up jobs that are not in memory, and forget those that are gone."""
+        self._obey()
+        memory = self._memory
+        present = set(self._ctx.spool.jobs())
+        for job in [job for job in memory.jobs if job not in present and job not in memory.busy]:
+            memory.forget(job)
+        for job in sorted(present - memory.jobs.keys() - memory.busy):
+            if memory.backoffs.get(job, Backoff()).is_open(now):
+                self.take_up(job)
+
+    def take_up(self, job: JobId) -> None:
+        """Read a job; one that cannot be believed is put aside, one that cannot be read waits."""
+        now = self._ctx.clock.monotonic()
+        try:
+            stored = self._ctx.spool.load(job)
+            if stored:
+                stored = self._release(stored)
+                self._beware(job)
+                self._memory.remember(stored, now)
+        except Damaged as damage:
+            self.park(job, damage)
+        except (Lost, OSError) as error:
+            note_setback(self._memory, now, "job.postponed", error, job)
+
+    def park(self, job: JobId, reason: BatchboxError) -> None:
+        """Put a job aside for a person."""
+        try:
+            self._ctx.spool.park(job, reason.problem, reason.fix)
+        except OSError as error:
+            note_setback(self._memory, self._ctx.clock.monotonic(), "job.postponed", error, job)
+            return
+        log.error("job.held", job=job, problem=reason.problem, fix=reason.fix)
+        self._memory.forget(job)
+
+    def _beware(self, job: JobId) -> None:
+        """Suspect a job that the process may have died of; raise `Damaged` if it did so often enough."""
+        deaths = self._ctx.spool.deaths(job)
+        if deaths >= DEATHS_BORNE:
+            problem = f"the process has died {deaths} times in the midst of this file"
+            fix = f"see the log for why (too little memory?), mend that, then: batchbox release {job}"
+            raise Damaged(problem, fix)
+        if deaths:
+            log.warning("job.suspected", job=job, deaths=deaths)
+            self._memory.suspects.add(job)
+
+    def _release(self, stored: Stored) -> Stored:
+        """Begin anew with what a person decides, if the job was moved back from hold/ by hand."""
+        job = stored.manifest
+        if not self._ctx.spool.has(job.job, HOLD_REASON):
+            return stored
+        released = decide(job, Command(Verb.RELEASE, job.job), self._ctx.stamp())
+        stored = self._ctx.spool.save(released, stored.version)
+        self._ctx.spool.discard(job.job, [BEGUN, HOLD_REASON])
+        log.info("job.released", job=job.job)
+        return stored
+
+    def _obey(self) -> None:
+        """Carry out each command whose job is at rest; one that fails is tried again at the next look."""
+        names = frozenset(self._ctx.spool.commands())
+        for name in sorted(names):
+            command = read_command(name)
+            if command is None:
+                self._refuse(name, "it is no command", "see batchbox --help for what can be asked")
+            elif command.job not in self._memory.busy:
+                self._carry_out(command)
+        self._told &= names
+
+    def _carry_out(self, command: Command) -> None:
+        try:
+            done = self._cancel(command) or self._bring_back(command)
+            self._ctx.spool.dismiss(command.name)
+        except (Damaged, TryLater, OSError) as error:
+            self._refuse(command.name, str(error), getattr(error, "fix", ""))
+            return
+        if done:
+            log.info("command.done", command=command.verb, job=command.job)
+            self._memory.forget(command.job)
+            self.take_up(command.job)
+        else:
+            log.warning(
+                "command.idle", command=command.verb, job=command.job, problem="there is nothing to do"
+            )
+
+    def _refuse(self, name: str, problem: str, fix: str) -> None:
+        if name not in self._told:
+            log.error("command.refused", command=name, problem=problem, fix=fix)
+        self._told |= {name}
+
+    def _cancel(self, command: Command) -> bool:
+        """Record that a job under way is to be canceled; False if that is not what is asked."""
+        stored = self._ctx.spool.load(command.job) if command.verb is Verb.CANCEL else None
+        if stored is None or stored.manifest.state not in (JobState.TAKEN, JobState.RUNNING):
+            return False
+        self._ctx.spool.save(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
+        return True
+
+    def _bring_back(self, command: Command) -> bool:
+        stored = self._ctx.spool.load_held(command.job)
+        if stored is None:
+            return False
+        self._ctx.spool.bring_back(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
+        return True
