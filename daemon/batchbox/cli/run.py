@@ -13,6 +13,7 @@ from batchbox.service.logs import set_up_logs
 from batchbox.settings import KeyRing, read_key
 from batchbox.spool.layout import SETTINGS
 from batchbox.spool.marker import make_spool
+from batchbox.spool.takeover import take_over
 
 STARTER = """\
 # Settings of this spool; every line can also be set as BATCHBOX_NAME in the environment.
@@ -28,9 +29,14 @@ STARTER = """\
 
 def init(
     spool: Annotated[Path, typer.Argument(help="The folder to make.", show_default=False)],
+    takes_over: Annotated[
+        bool, typer.Option("--take-over", help="Go on with a copied or restored spool; the other is gone.")
+    ] = False,
 ) -> None:
     """Make a spool: inbox/, outbox/ and what lies between."""
     root = spool.absolute()
+    if takes_over:
+        _take_over(root)
     make_spool(root)
     settings = root / SETTINGS
     if not settings.exists():
@@ -40,6 +46,14 @@ def init(
     typer.echo(f"  find answers in   {root}/outbox/")
     typer.echo(f"  settings are in   {settings}")
     typer.echo(f"Start it with:      batchbox run --spool {spool}")
+
+
+def _take_over(root: Path) -> None:
+    found = take_over(root)
+    typer.echo(f"{root} was taken over.")
+    typer.echo(f"  {found.doubted} files in work/ are looked for at the API before anything is sent again")
+    typer.echo(f"  {found.held} files wait in hold/ for you: batchbox status tells")
+    typer.echo("  what lies in inbox/ will be sent: take away what the other spool has sent already")
 
 
 def run(

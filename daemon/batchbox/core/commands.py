@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batchbox.core.manifest import JobId, Manifest, Part
-from batchbox.core.states import HELD, Event, JobState, PartState
+from batchbox.core.manifest import Intent, JobId, Manifest, Part
+from batchbox.core.states import HELD, TRANSITIONS, Event, JobState, PartState
 
 STOPPABLE = HELD | {PartState.READY}
 
@@ -75,6 +75,15 @@ def _decide_part(part: Part, command: Command) -> Part:
     if part.state is PartState.UNDECIDED:
         return part.after(Event.ADOPTED, **afresh | {"candidates": (command.batch_id,), "adopting": True})
     return part
+
+
+def doubt_copied(job: Manifest) -> Manifest:
+    """Return *job* as it is in a copied spool: what was not sent when it was copied may have been since."""
+    for part in job.parts:
+        if (part.state, Event.COPIED) in TRANSITIONS:
+            intent = part.intent or Intent(cursor=None, date="")
+            job = job.with_part(part.after(Event.COPIED, intent=intent, doubt="the spool was copied"))
+    return job
 
 
 def call_off(job: Manifest) -> Manifest:

@@ -67,6 +67,7 @@ class Event(StrEnum):
     LOST_SIGHT = "lost_sight"
     RESULTS_GONE = "results_gone"
     ROWS_COMPLETE = "rows_complete"
+    COPIED = "copied"  # the spool was copied: another may have sent it
 
     RELEASED = "released"  # a person says: look again
     ADOPTED = "adopted"  # a person says: it may be that batch
@@ -90,6 +91,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (PartState.COMMITTED, Event.TURNED_AWAY): PartState.READY,
     (PartState.COMMITTED, Event.TURNED_DOWN): PartState.REFUSED,
     (PartState.COMMITTED, Event.UNANSWERED): PartState.IN_DOUBT,
+    (PartState.READY, Event.COPIED): PartState.IN_DOUBT,
+    (PartState.PREPARED, Event.COPIED): PartState.IN_DOUBT,
     (PartState.IN_DOUBT, Event.NONE_FOUND): PartState.READY,
     (PartState.IN_DOUBT, Event.SOME_FOUND): PartState.CANDIDATES,
     (PartState.CANDIDATES, Event.STRUCK): PartState.CANDIDATES,

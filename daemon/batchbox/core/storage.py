@@ -91,6 +91,9 @@ class Spool(Protocol):
     def request(self, job: JobId) -> tuple[Incoming, Finding]:
         """Look again at the file of a job that was taken."""
 
+    def freeze(self, job: JobId) -> None:
+        """Make the file that was taken one that nobody else can change; the one it was may go on changing."""
+
     def open(self, job: JobId, name: str) -> BinaryIO:
         """Open a file of the job's for reading."""
 

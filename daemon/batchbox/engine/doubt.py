@@ -18,7 +18,11 @@ from batchbox.core.storage import Api, Batch, Stored
 from batchbox.engine.collect import is_past
 from batchbox.engine.context import Context
 
-MARGIN = timedelta(minutes=10)  # where the cursor was deleted, look back this far before its creation
+# The service's clocks need not agree, and its list may go by them: look back beyond the cursor, and far
+# beyond where that was deleted. What is found too much costs time only.
+MARGIN = timedelta(hours=1)
+WIDE_MARGIN = timedelta(days=1)
+FOREIGN_ROWS = 1000  # so many without one of ours prove as much as all of them
 
 log = structlog.get_logger()
 
@@ -41,25 +45,23 @@ def look(ctx: Context, part: Part, owned: frozenset[str]) -> frozenset[str]:
     """Return the batches that may be *part*: newer than its cursor, of its size, nobody else's."""
     if part.intent is None:
         raise TryLater("a part in doubt has no intent")
-    newer, found_cursor = _list_newer(ctx.api, part.intent)
-    known = owned | set(part.struck)
+    known = owned | {*part.struck, part.intent.cursor}
+    newer = _list_newer(ctx.api, part.intent)
     return frozenset(
-        batch.id
-        for batch in newer
-        if batch.total in (part.requests, None)
-        and batch.id not in known
-        and (found_cursor or _may_be_after(batch, part.intent))
+        batch.id for batch in newer if batch.total in (part.requests, None) and batch.id not in known
     )
 
 
-def _list_newer(api: Api, intent: Intent) -> tuple[list[Batch], bool]:
-    """Return every batch listed before the cursor comes up, and whether it did."""
+def _list_newer(api: Api, intent: Intent) -> list[Batch]:
+    """Return every batch that is listed before the cursor, or was created not long before it."""
     newer: list[Batch] = []
+    passed = False
     for batch in _walk(api):
-        if batch.id == intent.cursor:
-            return newer, True
+        passed = passed or batch.id == intent.cursor
+        if passed and not _may_be_after(batch, intent, MARGIN):
+            return newer
         newer.append(batch)
-    return newer, False
+    return newer if passed else [batch for batch in newer if _may_be_after(batch, intent, WIDE_MARGIN)]
 
 
 def _walk(api: Api) -> Iterator[Batch]:
@@ -78,10 +80,10 @@ def _walk(api: Api) -> Iterator[Batch]:
         page = api.page(after=page.batches[-1].id)
 
 
-def _may_be_after(batch: Batch, intent: Intent) -> bool:
+def _may_be_after(batch: Batch, intent: Intent, margin: timedelta) -> bool:
     """Compare the server's own times of creation; what cannot be read counts as newer."""
     try:
-        before = datetime.fromisoformat(intent.date) - MARGIN
+        before = datetime.fromisoformat(intent.date) - margin
         return intent.cursor is None or datetime.fromisoformat(batch.created_at) >= before
     except (ValueError, TypeError):
         return True
@@ -142,8 +144,8 @@ def _strike(ctx: Context, stored: Stored, part: Part, batch_id: str) -> Stored:
 def _is_ours(api: Api, batch: Batch, nonce: str) -> bool:
     """Say whether a row of *batch* carries *nonce*.
 
-    One row that does is proof. That none does is known only once all have been read: raise `TryLater`
-    for less, since a row that does not belong there must not make us pay for the others again.
+    One row that does is proof. That none does is known only once all have been read, or very many: raise
+    `TryLater` for less, since a row that does not belong there must not make us pay for the others again.
     """
     rows = 0
     with api.rows(batch) as chunks:
@@ -151,6 +153,8 @@ def _is_ours(api: Api, batch: Batch, nonce: str) -> bool:
             if unmark(read_row(line).wire_id, nonce) is not None:
                 return True
             rows += 1
+            if rows == FOREIGN_ROWS:
+                return False
     if rows == 0 or rows < (batch.total or 0):
         raise TryLater(f"the results of {batch.id} are not complete")
     return False

@@ -3,7 +3,7 @@
 A line of it is itself a line that can be dropped: correct what stands under `request` and drop it back in.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -28,19 +28,19 @@ class ErrorsFile:
         self.count = 0
 
     def __enter__(self) -> Self:
-        self._file = self._out.__enter__()
-        self._request = self._ctx.spool.open(self._job.job, REQUEST)
-        self._line = 0
-        self._skips = self._ctx.spool.open(self._job.job, SKIPPED)
-        self._next_skip = self._skips.readline()
+        with ExitStack() as stack:
+            self._file = stack.enter_context(self._out)
+            self._request = stack.enter_context(self._ctx.spool.open(self._job.job, REQUEST))
+            self._skips = stack.enter_context(self._ctx.spool.open(self._job.job, SKIPPED))
+            self._line = 0
+            self._next_skip = self._skips.readline()
+            self._files = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._request.close()
-        self._skips.close()
-        self._out.__exit__(kind, error, trace)
+        self._files.__exit__(kind, error, trace)
 
     def add(self, entry: Entry, row: Row) -> None:
         """Add a request that did not succeed."""

@@ -17,7 +17,7 @@ from batchbox.core.lines import Request, read_line
 from batchbox.core.manifest import Input, Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, base_of, mark, spell_nonce
 from batchbox.core.packing import Packer, fits_alone, write_item
-from batchbox.core.settle import Writer
+from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
@@ -36,39 +36,41 @@ log = structlog.get_logger()
 
 def ingest(ctx: Context, stored: Stored) -> Stored:
     """Check the file; write its parts, or find it wanting. May be repeated until it has succeeded."""
-    stored = _settle(ctx, stored)
+    stored, seen = _settle(ctx, stored)
     job = stored.manifest
     rules = ctx.settings.for_queue(job.source.queue)
     with ctx.spool.open(job.job, REQUEST) as file, ctx.spool.create(job.job, SKIPPED) as skipped:
         reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped)
         parts = tuple(_write_parts(ctx, job, reading))
-    _require_unchanged(ctx, job)
+    if ctx.spool.request(job.job)[0] != seen:
+        raise TryLater("the file was changed while it was checked", "it is checked once it stays as it is")
     return _conclude(ctx, stored, reading, parts, rules)
 
 
-def _settle(ctx: Context, stored: Stored) -> Stored:
-    """Wait for a writer that the scan could not see; it is writing into our folder now."""
-    seen, finding = ctx.spool.request(stored.manifest.job)
+def _settle(ctx: Context, stored: Stored) -> tuple[Stored, Incoming]:
+    """Wait for a writer that the scan could not see, then shut out all others; return the file as it is."""
+    job = stored.manifest.job
+    seen, finding = ctx.spool.request(job)
     if finding.obstacle:  # it may have been swapped at the last moment
         raise TryLater(f"the file {finding.obstacle.problem}", finding.obstacle.fix)
     if finding.writer is Writer.SOME:
         raise TryLater("the file is still open for writing", "it is checked as soon as the writer closes it")
+    known = _note_source(ctx, stored, seen)
+    if known is not stored:
+        raise TryLater("the file was changed after it was taken", "it is checked once it stays as it is")
+    ctx.spool.freeze(job)
+    seen, _ = ctx.spool.request(job)
+    return _note_source(ctx, stored, seen), seen
+
+
+def _note_source(ctx: Context, stored: Stored, seen: Incoming) -> Stored:
+    """Put down which file it is, if that is another one than was known."""
     source = stored.manifest.source
-    if (seen.inode, seen.size, seen.mtime_ns) == (source.inode, source.size, source.mtime_ns):
+    facts = {"inode": seen.inode, "size": seen.size, "mtime_ns": seen.mtime_ns}
+    if source.model_copy(update=facts) == source:
         return stored
-    now = source.model_copy(update={"inode": seen.inode, "size": seen.size, "mtime_ns": seen.mtime_ns})
-    ctx.spool.save(stored.manifest.model_copy(update={"source": now}), stored.version)
-    raise TryLater("the file was changed after it was taken", "it is checked once it stays as it is")
-
-
-def _require_unchanged(ctx: Context, job: Manifest) -> None:
-    seen, finding = ctx.spool.request(job.job)
-    if finding.obstacle or (seen.inode, seen.size, seen.mtime_ns) != (
-        job.source.inode,
-        job.source.size,
-        job.source.mtime_ns,
-    ):
-        raise TryLater("the file was changed while it was checked", "it is checked once it stays as it is")
+    changed = stored.manifest.model_copy(update={"source": source.model_copy(update=facts)})
+    return ctx.spool.save(changed, stored.version)
 
 
 def _conclude(

@@ -59,6 +59,7 @@ class Loop:
         self._polled = (0, 0)
         self._stopping = False
         self._has_looked = False
+        self._is_unsure = False
 
     def run(self, until_idle: bool = False) -> None:
         """Turn until asked to stop; with *until_idle*, until nothing is left to do."""
@@ -78,7 +79,8 @@ class Loop:
         except (Offline, OSError) as error:
             self._go_offline(str(error), getattr(error, "fix", "see whether the disk is there and whole"))
             return
-        self._offline = ""
+        if self._offline:
+            return  # it is back, but was not looked at yet
         if not self._stopping:
             for action in plan.plan(self._view()):
                 self._begin(action)
@@ -86,7 +88,8 @@ class Loop:
 
     def is_idle(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
-        quiet = self._has_looked and not self._intake.is_settling and not self._offline
+        sure = self._has_looked and not self._is_unsure
+        quiet = sure and not self._intake.is_settling and not self._offline
         hopeful = any(one.failures < HOPELESS for one in self.memory.backoffs.values())
         return quiet and not self.memory.jobs and not self.memory.busy and not hopeful
 
@@ -101,9 +104,12 @@ class Loop:
     def _patience(self) -> float:
         """Return how long there is nothing to do without news."""
         due = min(self._next_scan, plan.next_moment(self._view()))
-        if self._intake.is_settling:
+        if self._is_settling():
             due = min(due, self._now() + SETTLING_STEP)
         return max(0.0, due - self._now())
+
+    def _is_settling(self) -> bool:
+        return self._intake.is_settling and not self._offline
 
     def _go_offline(self, problem: str, fix: str) -> None:
         if problem != self._offline:
@@ -113,23 +119,25 @@ class Loop:
 
     def _look(self) -> None:
         now = self._now()
-        if now < self._next_scan and not self._intake.is_settling:
+        if now < self._next_scan and not self._is_settling():
             return
         self._next_scan = now + self._ctx.settings.scan_seconds
         self._flags = self._ctx.spool.flags()
+        self._is_unsure = False
         self._roster.look(now)
         room = self._ctx.settings.max_jobs - len(self.memory.jobs)
         if self._flags or self._stopping:
             room = 0
         for incoming in self._intake.look(now, max(room, 0), CLAIMS_AT_ONCE):
             self._claim(incoming)
-        self._has_looked = True
+        self._has_looked, self._offline = True, ""
 
     def _claim(self, incoming: Incoming) -> None:
         try:
             stored = claim(self._ctx, incoming, self.memory.reservations())
         except (TryLater, OSError) as error:
             self._intake.note_failure(incoming, str(error), getattr(error, "fix", ""), self._now())
+            self._is_unsure = True  # it may be in work/ all the same
             return
         if stored:
             self.memory.remember(stored, self._now())

@@ -4,9 +4,10 @@ The manifests are the truth; this is what was read of them, and what only this p
 began to wait, and what the API said last.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from batchbox.core.backoff import Backoff
 from batchbox.core.manifest import JobId
@@ -90,13 +91,21 @@ class Memory:
             if part.state is PartState.SUBMITTED and part.batch_id and part.submitted_at
         ]
 
+    def _cursors(self) -> Iterator[datetime]:
+        """Yield when, at the latest known, the batches began to be made that parts in doubt might be."""
+        for stored in self.jobs.values():
+            for part in stored.manifest.parts:
+                if part.state is PartState.CANDIDATES and part.intent:
+                    with suppress(ValueError, TypeError):
+                        yield datetime.fromisoformat(part.intent.date).astimezone(UTC)
+
     def is_watching(self) -> bool:
         """Say whether any batch is waited for."""
         return any(True for stored in self.jobs.values() for _ in watched(stored.manifest))
 
     def poll_interval(self, today: datetime) -> float:
         """Return seconds between polls: the younger the youngest batch, the shorter."""
-        ages = [today - created_at for _, created_at in self._submitted()]
+        ages = [today - created_at for created_at in (*self._cursors(), *(at for _, at in self._submitted()))]
         youngest = min(ages, default=timedelta(0)).total_seconds()
         return min(SLOWEST_POLL, max(FASTEST_POLL, youngest / AGE_PER_SECOND))
 

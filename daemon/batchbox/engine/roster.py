@@ -30,7 +30,7 @@ class Roster:
         self._obey()
         memory = self._memory
         present = set(self._ctx.spool.jobs())
-        for job in [job for job in memory.jobs if job not in present and job not in memory.busy]:
+        for job in (memory.jobs.keys() | memory.backoffs.keys()) - present - memory.busy:
             memory.forget(job)
         for job in sorted(present - memory.jobs.keys() - memory.busy):
             if memory.backoffs.get(job, Backoff()).is_open(now):
@@ -41,10 +41,12 @@ class Roster:
         now = self._ctx.clock.monotonic()
         try:
             stored = self._ctx.spool.load(job)
-            if stored:
-                stored = self._release(stored)
-                self._beware(job)
-                self._memory.remember(stored, now)
+            if stored is None:
+                self._memory.forget(job)
+                return
+            stored = self._release(stored)
+            self._beware(job)
+            self._memory.remember(stored, now)
         except Damaged as damage:
             self.park(job, damage)
         except (Lost, OSError) as error:

@@ -34,9 +34,9 @@ def is_there(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Say whether *path* leads to a folder. Raise `OSError` if that cannot be seen."""
+    """Say whether *path* is a folder, and not a link to one. Raise `OSError` if that cannot be seen."""
     try:
-        return stat.S_ISDIR(os.stat(path).st_mode)
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
 

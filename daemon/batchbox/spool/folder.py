@@ -15,12 +15,11 @@ from batchbox.core.names import names_of, rejected_name, show
 from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
-from batchbox.spool import durable, inbox
+from batchbox.spool import durable, hold, inbox
 from batchbox.spool.layout import (
     BEGUN,
     DEFAULT_QUEUE,
     FOLDERS,
-    HOLD_REASON,
     JOB_NAME,
     KEPT,
     MANIFEST,
@@ -29,6 +28,7 @@ from batchbox.spool.layout import (
 )
 from batchbox.spool.manifests import read_manifest, replace_manifest, write_manifest
 from batchbox.spool.marker import FolderLease, prove
+from batchbox.spool.private import freeze
 from batchbox.spool.reserve import Reserve
 
 BUFFER = 1 << 18
@@ -73,8 +73,11 @@ class FolderSpool:
         """Raise `Offline` unless the marker that was locked and all folders stand in their places."""
         self.lease.check()
         for name in FOLDERS:
-            if name not in MADE_ANEW and not durable.is_folder(self.layout.root / name):
-                raise Offline(f"{self.layout.root / name} is gone", "put it back; work goes on by itself")
+            path = self.layout.root / name
+            if durable.is_folder(path) or (name in MADE_ANEW and not durable.is_there(path)):
+                continue
+            state = "is not a folder" if durable.is_there(path) else "is gone"
+            raise Offline(f"{path} {state}", "put it back, itself and no link; work goes on by itself")
 
     def scan(self) -> list[Incoming]:
         """Return every wanted name in the inbox."""
@@ -181,8 +184,12 @@ class FolderSpool:
         """Look again at the file of a job that was taken."""
         path = self.layout.job(job) / REQUEST
         found = os.lstat(path)
-        incoming = Incoming("", b"", found.st_ino, found.st_size, found.st_mtime_ns)
+        incoming = Incoming("", b"", found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         return incoming, inbox.examine(path, incoming, self.sees_writers)
+
+    def freeze(self, job: JobId) -> None:
+        """Make the file that was taken ours alone, by a private copy unless it is so already."""
+        freeze(self.layout.job(job) / REQUEST, self.sees_writers)
 
     def open(self, job: JobId, name: str) -> BinaryIO:
         """Open a file of the job's for reading."""
@@ -230,29 +237,16 @@ class FolderSpool:
         durable.move(folder, target)
 
     def park(self, job: JobId, problem: str, fix: str) -> None:
-        """Move a job to hold/, then write the reason beside its manifest.
-
-        In this order: a job in work/ with a reason is one that a person moved back, to be sent again.
-        """
-        held = self.layout.held(job)
-        durable.make_folder(held.parent)
-        durable.remove(self.layout.job(job) / HOLD_REASON)
-        durable.move(self.layout.job(job), held)
-        with durable.write_whole(held / HOLD_REASON) as file:
-            file.write(json.dumps({"problem": problem, "fix": fix}, indent=1).encode() + b"\n")
+        """Move a job to hold/, with the reason."""
+        hold.park(self.layout, job, problem, fix)
 
     def load_held(self, job: JobId) -> Stored | None:
         """Return the manifest of a job in hold/."""
         return read_manifest(self.layout.held(job))
 
     def bring_back(self, manifest: Manifest, if_version: int) -> Stored:
-        """Move a job from hold/ to work/, once the manifest says what was decided."""
-        held = self.layout.held(manifest.job)
-        stored = replace_manifest(held, self._sign(manifest), if_version)
-        durable.remove(held / BEGUN)
-        durable.remove(held / HOLD_REASON)
-        durable.move(held, self.layout.job(manifest.job))
-        return stored
+        """Move a job from hold/ to work/."""
+        return hold.bring_back(self.layout, self._sign(manifest), if_version)
 
     def commands(self) -> list[str]:
         """Return the names in control/ that are no flags."""

@@ -184,7 +184,7 @@ def test_lease(layout: Layout) -> bool:
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
     signal.signal(signal.SIGIO, signal.SIG_IGN)
-    path = layout.work / f".lease-{os.getpid()}"
+    path = layout.work / ".lease"
     try:
         with open(path, "wb"):
             reader = os.open(path, OPEN_SAFELY)

@@ -29,9 +29,15 @@ def make_spool(root: Path) -> str:
     os.chmod(layout.work, 0o700)
     if durable.is_there(layout.marker):
         return read_marker(layout)
-    spool_id = str(uuid.uuid4())
+    return write_marker(layout, str(uuid.uuid4()))
+
+
+def write_marker(layout: Layout, spool_id: str) -> str:
+    """Write who the spool is, and which file says so: a copy of it is another file (`st_ino`)."""
     with durable.write_whole(layout.marker) as file:
-        file.write(json.dumps({"spool_id": spool_id, "format": FORMAT}).encode() + b"\n")
+        inode = os.fstat(file.fileno()).st_ino
+        marker = {"spool_id": spool_id, "format": FORMAT, "inode": inode}
+        file.write(json.dumps(marker).encode() + b"\n")
     return spool_id
 
 
@@ -70,7 +76,8 @@ class FolderLease:
         if not _try_lock(self._descriptor, fcntl.LOCK_EX):
             os.close(self._descriptor)
             raise Held(f"another batchbox is running on {layout.root}", "stop it first", code=NO_SPOOL)
-        self._marker = os.fstat(self._descriptor)
+        self._marker, self._root = os.fstat(self._descriptor), os.stat(layout.root)
+        _refuse_copy(layout, self._descriptor)
         self._released = False
         self._taken = Taken(spool_id, epoch, _this_process())
 
@@ -86,12 +93,13 @@ class FolderLease:
     def check(self) -> None:
         """Raise `Offline` unless the marker that was locked still stands in its place."""
         if not self._is_there():
-            fix = "mount it, or move the very .batchbox back; work goes on by itself (a copy needs a restart)"
+            fix = "mount it, or move the very .batchbox back (not a copy); work goes on by itself"
             raise Offline(f"{self._layout.root} is not the spool that was opened", fix)
 
     def _is_there(self) -> bool:
         try:
-            return os.path.samestat(os.stat(self._layout.marker), self._marker)
+            marker, root = os.lstat(self._layout.marker), os.stat(self._layout.root)
+            return os.path.samestat(marker, self._marker) and os.path.samestat(root, self._root)
         except OSError:
             return False
 
@@ -99,6 +107,17 @@ class FolderLease:
         """Give it up; a step that is still under way must not go on as if it were held."""
         self._released = True
         os.close(self._descriptor)
+
+
+def _refuse_copy(layout: Layout, descriptor: int) -> None:
+    """Raise `Stop` for a copied spool: the other one may be sending the very same files."""
+    marker = json.loads(durable.read_file(layout.marker))
+    if marker.get("inode", inode := os.fstat(descriptor).st_ino) == inode:
+        return
+    os.close(descriptor)
+    fix = f"if the other is gone for good: batchbox init --take-over {layout.root}"
+    problem = f"{layout.root} is a copy of a spool (or was restored): its files may have been sent from there"
+    raise Stop(problem, fix, code=NO_SPOOL)
 
 
 def _this_process() -> Owner:
@@ -131,7 +150,7 @@ def is_held(layout: Layout) -> bool:
 def prove(layout: Layout) -> None:
     """Raise `Stop` unless a file can really be moved through every folder of the spool."""
     _refuse_network(layout.root)
-    name = f".probe-{os.getpid()}"
+    name = ".probe"  # the same each time, so that one that a crash left behind is passed over
     here = layout.work / name
     try:
         for folder in FOLDERS:
