@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     def _require_url(cls, url: str) -> str:
         parts = urlsplit(url)
         whole = url.isprintable() and not any(char.isspace() or char in "?#@" for char in url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or not whole:
+        if not whole or parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("it has to be a URL such as https://api.anthropic.com")
         return url
 
@@ -223,7 +223,8 @@ def _explain(error: ValidationError, path: Path | None, flags: Mapping[str, Any]
         near = _nearest(place[-1], set(fields))
         fix = f'did you mean "{near}"?' if near else "remove it"
         return Stop(f"{where} is not a setting", fix, code=BAD_SETTINGS)
-    return Stop(f"{where}: {first['msg']}", f"it is {first['input']!r} now", code=BAD_SETTINGS)
+    shown = "not shown: it may hold a password" if "@" in str(first["input"]) else repr(first["input"])
+    return Stop(f"{where}: {first['msg']}", f"it is {shown} now", code=BAD_SETTINGS)
 
 
 def read_key(settings: Settings, environ: Mapping[str, str]) -> str:

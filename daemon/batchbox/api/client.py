@@ -93,7 +93,7 @@ class AnthropicApi:
         if isinstance(error, anthropic.AuthenticationError) and self._read_key() != refused.api_key:
             self._reader = self._connect(READING)
             refused.close()
-        return explain_read(error)
+        return explain_read(error, refused.api_key or "")
 
     def _connect(self, timeout: httpx2.Timeout) -> anthropic.Anthropic:
         transport = httpx2.HTTPTransport(verify=self._tls, trust_env=False, socket_options=SOCKET_OPTIONS)
@@ -119,7 +119,7 @@ class AnthropicApi:
             except anthropic.APIError as error:
                 if content.failure and not content.committed:
                     raise content.failure from None
-                raise explain_create(error, content.committed) from None
+                raise explain_create(error, content.committed, client.api_key or "") from None
         if not content.committed:
             raise TryLater("the API answered before the request was complete", shared=True)
         try:

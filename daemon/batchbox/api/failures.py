@@ -6,6 +6,7 @@ own error envelope. A 413 counts in any form, because the edge in front of the A
 included: such an answer can follow a batch that was created.
 """
 
+import json
 from collections.abc import Mapping
 
 import anthropic
@@ -16,6 +17,8 @@ NOT_FOUND = 404
 TOO_LARGE = 413
 OWN_ANSWERS = frozenset(range(400, 500)) - {408, 409}
 WAITING_STATUS = frozenset({401, 402, 403, 404, 405, 429})
+ABOUT_THE_ACCOUNT = frozenset({401, 402, 403, 404})  # of other answers, the words may repeat a prompt
+WORDS_SHOWN = 200
 WAITING_CODES = frozenset({"organization_on_hold", "cmek_key_disabled", "request_body_timeout"})
 SPEND_LIMIT = "You have reached your specified"  # of a 400: the customer's own limit
 
@@ -34,23 +37,30 @@ CODE_FIXES = {
 }
 
 
-def explain_create(error: anthropic.APIError, committed: bool) -> BatchboxError:
-    """Return what a failed create means. *committed*: the last byte may have left."""
+def explain_create(error: anthropic.APIError, committed: bool, key: str) -> BatchboxError:
+    """Return what a failed create means, without *key*. *committed*: the last byte may be out."""
     if isinstance(error, anthropic.APIStatusError):
-        status, envelope = error.status_code, _envelope(error.body)
-        definite = status in OWN_ANSWERS and envelope is not None
-        if definite and _may_change(status, envelope or {}):
-            return _later(error)
+        status, envelope = error.status_code, _envelope(error, key)
+        definite = status in OWN_ANSWERS and bool(envelope)
+        if definite and _may_change(status, envelope):
+            return explain_read(error, key)
         if definite or status == TOO_LARGE:
-            return _refusal(error, envelope or {})
+            return _refusal(error, envelope)
     if committed:
-        return InDoubt(_describe(error))
-    return _later(error)
+        return InDoubt(_describe(error, key))
+    return explain_read(error, key)
 
 
-def explain_read(error: anthropic.APIError) -> TryLater:
+def explain_read(error: anthropic.APIError, key: str) -> TryLater:
     """Return what a failed list, retrieve or results call means: nothing is lost by asking again."""
-    return _later(error)
+    problem = _describe(error, key)
+    if not isinstance(error, anthropic.APIStatusError):
+        return TryLater(problem, "nothing to do: it is tried again", shared=True)
+    envelope = _envelope(error, key)
+    fix = CODE_FIXES.get(_code(envelope)) or FIXES.get(error.status_code, "nothing to do: it is tried again")
+    if _tells_spend_limit(envelope):
+        fix = CODE_FIXES["enforced_spend_limit_reached"]
+    return TryLater(problem, fix, after=_asked(error), shared=True)
 
 
 def is_not_found(error: anthropic.APIError) -> bool:
@@ -58,9 +68,18 @@ def is_not_found(error: anthropic.APIError) -> bool:
     return isinstance(error, anthropic.APIStatusError) and error.status_code == NOT_FOUND
 
 
-def _envelope(body: object) -> Mapping[str, object] | None:
+def _envelope(error: anthropic.APIStatusError, key: str) -> Mapping[str, object]:
+    """Return the API's error object, empty if the answer has none; a gateway might repeat the key in it."""
+    body = error.body
     inner = body.get("error") if isinstance(body, dict) and body.get("type") == "error" else None
-    return inner if isinstance(inner, dict) else None
+    if not isinstance(inner, dict):
+        return {}
+    clean: dict[str, object] = json.loads(_strike(json.dumps(inner), key))
+    return clean
+
+
+def _strike(text: str, key: str) -> str:
+    return text.replace(key, "***") if key else text
 
 
 def _code(envelope: Mapping[str, object]) -> str:
@@ -68,26 +87,21 @@ def _code(envelope: Mapping[str, object]) -> str:
     return str(details.get("error_code", "")) if isinstance(details, dict) else ""
 
 
+def _tells_spend_limit(envelope: Mapping[str, object]) -> bool:
+    return str(envelope.get("message", "")).startswith(SPEND_LIMIT)
+
+
 def _may_change(status: int, envelope: Mapping[str, object]) -> bool:
-    limit = str(envelope.get("message", "")).startswith(SPEND_LIMIT)
-    return status in WAITING_STATUS or _code(envelope) in WAITING_CODES or limit
-
-
-def _later(error: anthropic.APIError) -> TryLater:
-    if not isinstance(error, anthropic.APIStatusError):
-        return TryLater(_describe(error), "nothing to do: it is tried again", shared=True)
-    envelope = _envelope(error.body) or {}
-    fix = CODE_FIXES.get(_code(envelope)) or FIXES.get(error.status_code, "nothing to do: it is tried again")
-    if str(envelope.get("message", "")).startswith(SPEND_LIMIT):
-        fix = CODE_FIXES["enforced_spend_limit_reached"]
-    return TryLater(_describe(error), fix, after=_asked(error), shared=True)
+    return status in WAITING_STATUS or _code(envelope) in WAITING_CODES or _tells_spend_limit(envelope)
 
 
 def _refusal(error: anthropic.APIStatusError, envelope: Mapping[str, object]) -> Refused:
     fix = FIXES.get(error.status_code, "correct what the API complains of and drop the file again")
+    brief = _summarize(error, envelope)
     kind = {413: "request_too_large"}.get(error.status_code, "invalid_request_error")
-    inner = dict(envelope) or {"type": kind, "message": _describe(error)}
-    return Refused(_describe(error), fix, error=inner, request_id=error.request_id)
+    inner = dict(envelope) or {"type": kind, "message": brief}
+    problem = f"{brief}: {envelope['message']}" if "message" in envelope else brief
+    return Refused(problem, fix, brief=brief, error=inner, request_id=error.request_id)
 
 
 def _asked(error: anthropic.APIStatusError) -> float | None:
@@ -97,13 +111,22 @@ def _asked(error: anthropic.APIStatusError) -> float | None:
         return None
 
 
-def _describe(error: anthropic.APIError) -> str:
+def _describe(error: anthropic.APIError, key: str) -> str:
+    """Say what happened, fit for a log: the API's own words only where they are about the account."""
     if isinstance(error, anthropic.APIStatusError):
-        envelope = _envelope(error.body)
-        if envelope:
-            return f"the API said {error.status_code} {envelope.get('type')}: {envelope.get('message')}"
-        return f"the API's address answered {error.status_code}, not in the API's own words"
+        envelope = _envelope(error, key)
+        brief = _summarize(error, envelope)
+        if error.status_code in ABOUT_THE_ACCOUNT or _tells_spend_limit(envelope):
+            return f"{brief}: {str(envelope.get('message', ''))[:WORDS_SHOWN]}" if envelope else brief
+        return brief
     if isinstance(error, anthropic.APITimeoutError):
         return "the API did not answer in time"
     cause = error.__cause__
-    return f"the connection to the API failed ({cause or error})"
+    return _strike(f"the connection to the API failed ({cause or error})", key)
+
+
+def _summarize(error: anthropic.APIStatusError, envelope: Mapping[str, object]) -> str:
+    if not envelope:
+        return f"the API's address answered {error.status_code}, not in the API's own words"
+    request = f" (request {error.request_id})" if error.request_id else ""
+    return f"the API said {error.status_code} {envelope.get('type')}{request}"

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from batchbox import __version__
 from batchbox.cli import check, control, demo, drop, run, show, status
-from batchbox.core.errors import BatchboxError, Stop
+from batchbox.core.errors import BatchboxError, Stop, trace
 
 EPILOG = (
     "Exit codes: 0 all well; 1 a file has mistakes or not every request was answered; "
@@ -72,8 +71,8 @@ def main() -> None:
     except OSError as error:
         _tell(f"batchbox: {error}", "")
         sys.exit(NO_SPOOL)
-    except Exception:  # noqa: BLE001  the exit code is documented; the traceback is for us
-        _tell(traceback.format_exc(), "this is a bug in batchbox: please report it")
+    except Exception as error:  # noqa: BLE001  the exit code is documented; where it was is for us
+        _tell("batchbox: " + "\n  ".join(trace(error)), "this is a bug in batchbox: please report it")
         sys.exit(BUG)
 
 

@@ -10,6 +10,7 @@ import typer
 from batchbox.app import run_daemon
 from batchbox.cli.options import ConfigOption, SpoolOption, read_settings, require_spool
 from batchbox.service.logs import set_up_logs
+from batchbox.service.privacy import forbid_dumps
 from batchbox.settings import KeyRing, read_key
 from batchbox.spool.layout import SETTINGS
 from batchbox.spool.marker import make_spool
@@ -67,6 +68,7 @@ def run(
     root = require_spool(spool)
     settings = read_settings(root, config)
     set_up_logs(settings.log_format)
+    forbid_dumps()
     read_key(settings, os.environ)  # told now rather than at the first file
     run_daemon(root, settings, KeyRing(settings, os.environ), until_idle)
 

@@ -4,6 +4,7 @@ Any other exception is a bug: the step that raised it is logged with its traceba
 again from disk and tried later; raised in the loop itself, it ends the process.
 """
 
+import traceback
 from collections.abc import Mapping
 
 
@@ -40,12 +41,16 @@ class Offline(TryLater):
 
 
 class Refused(BatchboxError):
-    """The API will never take this; nothing was created. *error* is its error object."""
+    """The API will never take this; nothing was created. *error* is its error object.
+
+    *brief* is the problem without the API's own words, which may repeat what was asked: fit for a log.
+    """
 
     def __init__(
-        self, problem: str, fix: str = "", *, error: Mapping[str, object], request_id: str | None
+        self, problem: str, fix: str = "", *, brief: str, error: Mapping[str, object], request_id: str | None
     ) -> None:
         super().__init__(problem, fix)
+        self.brief = brief
         self.error = error
         self.request_id = request_id
 
@@ -68,3 +73,11 @@ class Stop(BatchboxError):
     def __init__(self, problem: str, fix: str = "", *, code: int) -> None:
         super().__init__(problem, fix)
         self.code = code
+
+
+def trace(error: BaseException) -> list[str]:
+    """Return what was raised, where, and by what; without its text, which may hold a prompt or the key."""
+    frames = traceback.extract_tb(error.__traceback__)
+    steps = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    cause = error.__cause__ or error.__context__
+    return [type(error).__name__, *steps, *(trace(cause) if cause else [])]

@@ -117,7 +117,7 @@ def _turn_down(attempt: _Attempt, refusal: Refused, facts: dict[str, object]) ->
         problem=refusal.problem, fix=refusal.fix, error=dict(refusal.error), request_id=refusal.request_id
     )
     attempt.become(Event.TURNED_DOWN, refusal=reason)
-    log.error("part.refused", **facts, problem=refusal.problem, fix=refusal.fix)
+    log.error("part.refused", **facts, problem=refusal.brief, fix=refusal.fix)
     return attempt.stored
 
 

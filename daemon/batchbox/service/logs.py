@@ -51,7 +51,7 @@ def set_up_logs(form: str) -> None:
     terminal = sys.stderr is not None and sys.stderr.isatty()
     plain = form == "json" or (form == "auto" and not terminal)
     render: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.JSONRenderer()]
         if plain
         else [structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=16, exception_formatter=PLAIN)]
     )
