@@ -108,7 +108,7 @@ def prove(ctx: Context, stored: Stored, key: PartKey, batches: tuple[Batch, ...]
     failure: BatchboxError | None = None
     for batch in batches:
         try:
-            is_ours = _is_ours(ctx.api, batch, stored.manifest.part(key).nonce)
+            is_ours = _is_ours(ctx.api, batch, stored.manifest.part(key))
         except (Gone, TryLater) as error:
             failure = error
             continue
@@ -141,8 +141,8 @@ def _strike(ctx: Context, stored: Stored, part: Part, batch_id: str) -> Stored:
     return _become(ctx, stored, part, event, candidates=left, struck=(*part.struck, batch_id))
 
 
-def _is_ours(api: Api, batch: Batch, nonce: str) -> bool:
-    """Say whether a row of *batch* carries *nonce*.
+def _is_ours(api: Api, batch: Batch, part: Part) -> bool:
+    """Say whether a row of *batch* carries the nonce of *part*.
 
     One row that does is proof. That none does is known only once all have been read, or very many: raise
     `TryLater` for less, since a row that does not belong there must not make us pay for the others again.
@@ -150,12 +150,12 @@ def _is_ours(api: Api, batch: Batch, nonce: str) -> bool:
     rows = 0
     with api.rows(batch) as chunks:
         for line in _split(chunks):
-            if unmark(read_row(line).wire_id, nonce) is not None:
+            if unmark(read_row(line).wire_id, part.nonce) is not None:
                 return True
             rows += 1
             if rows == FOREIGN_ROWS:
                 return False
-    if rows == 0 or rows < (batch.total or 0):
+    if rows < (part.requests if batch.total is None else batch.total) or not rows:
         raise TryLater(f"the results of {batch.id} are not complete")
     return False
 

@@ -57,7 +57,11 @@ class Memory:
 
     def forget(self, job: JobId) -> None:
         """Drop a job that is in work/ no more."""
-        self.jobs.pop(job, None)
+        stored = self.jobs.pop(job, None)
+        for part in stored.manifest.parts if stored else ():
+            for batch_id in (*part.candidates, part.batch_id or ""):  # if it comes back, it is missed anew
+                self.missing.pop(batch_id, None)
+                self._missing_since.pop(batch_id, None)
         self.backoffs.pop(job, None)
         self.suspects.discard(job)
         for key in [key for key in self.doubts if key[0] == job]:
