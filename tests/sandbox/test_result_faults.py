@@ -152,3 +152,15 @@ def test_slow_is_a_timeout_for_the_impatient(sandbox: Sandbox, connect: Connect,
     sandbox.order("results", "slow", seconds=60)
     with pytest.raises(httpx2.ReadTimeout):
         read_ids(connect(sandbox, timeout=0.5), batch)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_strange_row_may_stand_for_others(
+    sandbox: Sandbox, client: anthropic.Anthropic, create: Create, rows: int
+) -> None:
+    """A stream may be whole, begin with a row of nobody's, and hold few of ours or none."""
+    batch = create(3)
+    sandbox.end()
+    sandbox.order("results", "stranger_row", place="first", rows=rows)
+    ids = read_ids(client, batch)
+    assert (ids[0], len(ids)) == ("stranger", 1 + rows)

@@ -46,6 +46,7 @@ async def _handle(state: State, operation: str, work: Work, request: web.Request
     """Answer one call, whatever goes wrong with it, and log how it ended."""
     call = request[CALL] = state.calls.open(operation, request)
     request[REQUEST_ID] = draw_id("req")
+    state.turn_clock()
     try:
         answer = await _perform(state, work, request, call)
         return await answer.send(request) if isinstance(answer, ResultStream) else answer
@@ -114,7 +115,7 @@ async def _list(state: State, request: web.Request, fault: Fault | None) -> Answ
     after, before = request.query.get("after_id"), request.query.get("before_id")
     if after is not None and before is not None:
         raise Refusal(400, "after_id and before_id cannot be used together")
-    page, more = _turn_page(state, limit, after, before)
+    page, more = _turn_page(state, min(limit, state.settings.largest_page), after, before)
     origin = effects.find_origin(fault, request)
     return write_json(
         {

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from batchbox.sandbox.envelope import Request
@@ -54,6 +55,9 @@ class Batch:
     sha256: str = ""
     size: int = 0
     stranger: bool = False
+
+    # By how much the clock of the machine that stored it was wrong: seen in every time stamp.
+    skew: float = 0.0
 
     work_seconds: float = 2.0
     cancel_seconds: float = 0.5
@@ -154,16 +158,17 @@ def view(batch: Batch, now: float, origin: str, archived_url: bool = False) -> d
     ended = has_ended(batch, now)
     archived = is_archived(batch, now)
     url = f"{origin}/v1/messages/batches/{batch.id}/results"
+    show = partial(_stamp_if, batch.skew)
     return {
         "id": batch.id,
         "type": "message_batch",
         "processing_status": find_status(batch, now),
         "request_counts": count(batch, now),
-        "created_at": stamp(batch.created_at),
-        "expires_at": stamp(batch.expires_at),
-        "ended_at": stamp(batch.ends_at) if ended else None,
-        "cancel_initiated_at": _stamp_if(batch.canceled_at),
-        "archived_at": stamp(find_archive_time(batch)) if archived else None,
+        "created_at": show(batch.created_at),
+        "expires_at": show(batch.expires_at),
+        "ended_at": show(batch.ends_at if ended else None),
+        "cancel_initiated_at": show(batch.canceled_at),
+        "archived_at": show(find_archive_time(batch) if archived else None),
         "results_url": url if ended and (archived_url or not archived) else None,
     }
 
@@ -208,5 +213,5 @@ def stamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _stamp_if(moment: float | None) -> str | None:
-    return None if moment is None else stamp(moment)
+def _stamp_if(skew: float, moment: float | None) -> str | None:
+    return None if moment is None else stamp(moment + skew)

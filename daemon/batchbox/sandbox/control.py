@@ -20,19 +20,22 @@ See every batch ever accepted, and every API call:
     curl $URL/sandbox/batches
     curl $URL/sandbox/calls
 
-Move things on; `end` without a `batch_id` ends everything that is live:
+Move things on; `end` without a `batch_id` ends everything that is live, and `skews` are how wrong the
+clocks of the machines are that answer the next calls in turn:
 
     curl -d '{}' $URL/sandbox/end
     curl -d '{"batch_id": "msgbatch_01..."}' $URL/sandbox/expire
     curl -d '{"batch_id": "msgbatch_01..."}' $URL/sandbox/archive
     curl -d '{"batch_id": "msgbatch_01..."}' $URL/sandbox/delete
     curl -d '{"count": 3, "custom_id_prefix": "theirs-"}' $URL/sandbox/stranger
+    curl -d '{"pass_seconds": 3600}' $URL/sandbox/clock
+    curl -d '{"skews": [600, -600]}' $URL/sandbox/clock
     curl -d '{}' $URL/sandbox/reset
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -59,6 +62,12 @@ CHANGES: dict[str, Change] = {
 class _Stranger(msgspec.Struct, forbid_unknown_fields=True):
     count: int = 1
     custom_id_prefix: str = "stranger-"
+    batches: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class _Clock(msgspec.Struct, forbid_unknown_fields=True):
+    pass_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    skews: list[float] | None = None
 
 
 class _Target(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,6 +86,7 @@ def add_routes(app: web.Application, state: State) -> None:
         ("GET", "batches", _show_batches),
         ("GET", "calls", lambda state, _: state.calls.show()),
         ("POST", "stranger", _add_stranger),
+        ("POST", "clock", _set_clock),
         ("POST", "reset", lambda state, _: state.reset()),
         *(("POST", name, partial(_change, name)) for name in CHANGES),
     ]
@@ -139,7 +149,15 @@ def _show_batches(state: State, _: Body) -> list[Body]:
 
 def _add_stranger(state: State, body: Body) -> Body:
     form = _convert(body, _Stranger)
-    return {"id": state.accept_stranger(form.count, form.custom_id_prefix).id}
+    created = [state.accept_stranger(form.count, form.custom_id_prefix) for _ in range(form.batches)]
+    return {"id": created[0].id, "ids": [batch.id for batch in created]}
+
+
+def _set_clock(state: State, body: Body) -> None:
+    form = _convert(body, _Clock)
+    state.pass_time(form.pass_seconds)
+    if form.skews is not None:
+        state.order_skews(form.skews)
 
 
 def _change(name: str, state: State, body: Body) -> Body:

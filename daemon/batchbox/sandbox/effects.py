@@ -35,7 +35,7 @@ async def before(fault: faults.Fault | None, request: web.Request) -> web.Respon
 async def after(fault: faults.Fault | None) -> web.Response | None:
     """Return the answer that *fault* puts in place of the true one, if it does; or raise it."""
     match fault:
-        case faults.DropAfter():
+        case faults.DropAfter() | faults.Hide(lost=True):
             raise Aborted
         case faults.ErrorAfter():
             raise _problem(fault)

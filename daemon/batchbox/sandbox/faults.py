@@ -106,11 +106,12 @@ class LateStore(Fault, frozen=True, kw_only=True, tag="late_store"):
 
 
 class Hide(Fault, frozen=True, kw_only=True, tag="hide"):
-    """Stored and answered, but 404 and not listed for `seconds`, or for the next `calls` looks at it."""
+    """Stored, but 404 and not listed for `seconds`, or for the next `calls` looks; `lost`: not answered."""
 
     OPERATIONS = CREATE
     seconds: Seconds = 0.0
     calls: Whole = 0
+    lost: bool = False
 
     def __post_init__(self) -> None:
         if not self.seconds and not self.calls:
@@ -177,10 +178,11 @@ class DoubledRow(_Stream, frozen=True, kw_only=True, tag="doubled_row"):
 
 
 class StrangerRow(_Stream, frozen=True, kw_only=True, tag="stranger_row"):
-    """One row more, for a `custom_id` that nobody asked for, in the `first` or `last` place."""
+    """One row more, for a `custom_id` that nobody asked for; of the others all, or only `rows`."""
 
     custom_id: str = "stranger"
     place: Literal["first", "last"] = "last"
+    rows: Whole | None = None
 
 
 class UnknownType(_Stream, frozen=True, kw_only=True, tag="unknown_type"):

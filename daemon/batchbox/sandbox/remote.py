@@ -62,8 +62,20 @@ class Sandbox:
 
     def stranger(self, count: int, custom_id_prefix: str = "stranger-") -> str:
         """Create a batch as somebody else in the same workspace would, and return its id."""
-        body = {"count": count, "custom_id_prefix": custom_id_prefix}
-        return str(self._ask("POST", "stranger", body)["id"])
+        return self.strangers(1, count, custom_id_prefix)[0]
+
+    def strangers(self, batches: int, count: int, custom_id_prefix: str = "stranger-") -> list[str]:
+        """Create several such *batches* of *count* requests each, and return their ids, oldest first."""
+        body = {"batches": batches, "count": count, "custom_id_prefix": custom_id_prefix}
+        return list(self._ask("POST", "stranger", body)["ids"])
+
+    def pass_time(self, seconds: float) -> None:
+        """Let *seconds* pass at once, with everything that comes due in them."""
+        self._ask("POST", "clock", {"pass_seconds": seconds})
+
+    def skew(self, *seconds: float) -> None:
+        """Let the next calls be answered in turn by machines whose clocks are wrong by so many *seconds*."""
+        self._ask("POST", "clock", {"skews": list(seconds)})
 
     def reset(self) -> None:
         """Forget every batch, order and call."""

@@ -39,9 +39,9 @@ def damage(lines: Iterable[bytes], count: int, fault: faults.Fault | None) -> It
             yield from (line for at, line in enumerate(lines) if at != row)
         case faults.DoubledRow(row=row):
             yield from (again for at, line in enumerate(lines) for again in [line] * (1 + (at == row)))
-        case faults.StrangerRow(custom_id=custom_id, place=place):
-            extra = [_stranger(custom_id)]
-            yield from chain(extra, lines) if place == "first" else chain(lines, extra)
+        case faults.StrangerRow(custom_id=custom_id, place=place, rows=rows):
+            extra, others = [_stranger(custom_id)], islice(lines, rows)
+            yield from chain(extra, others) if place == "first" else chain(others, extra)
         case faults.UnknownType(row=row):
             yield from (_forget_type(line) if at == row else line for at, line in enumerate(lines))
         case _:

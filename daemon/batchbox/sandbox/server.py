@@ -53,7 +53,7 @@ def build(settings: SandboxSettings) -> web.Application:
         call = request.get(CALL)
         if call is not None:
             call.settle(response.status)
-            add_headers(request, response, state.now())
+            add_headers(request, response, state.now() + state.skew)
 
     app.on_response_prepare.append(prepare)
     # The API answers every path that is left, so it comes last.

@@ -7,6 +7,7 @@ Choice = Literal["refuse", "accept"]
 Framing = Literal["length", "chunked", "close"]
 Cursor = Literal["refuse", "empty", "ignore"]
 Archived = Literal["null_url", "keep_url"]
+Listing = Literal["stored", "created"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "duplicate_ids": get_args(Choice),
@@ -15,6 +16,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "bad_cursor": get_args(Cursor),
     "archived": get_args(Archived),
     "framing": get_args(Framing),
+    "listing": get_args(Listing),
 }
 
 ERROR_STATUSES = range(400, 600)
@@ -44,6 +46,8 @@ class SandboxSettings:
 
     shuffle_seed: int = 0
     framing: Framing = "length"
+    # A page of the list holds no more than this, however much was asked for.
+    largest_page: int = 1_000
     # Only for clients that accept it; a compressed answer cannot have the framing "length".
     gzip: bool = False
 
@@ -54,6 +58,8 @@ class SandboxSettings:
     delete_while_live: Choice = "refuse"
     bad_cursor: Cursor = "refuse"
     archived: Archived = "null_url"
+    # In which order: as they were stored, or by `created_at` as the machines' clocks have it.
+    listing: Listing = "stored"
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():

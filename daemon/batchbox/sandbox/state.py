@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from itertools import cycle
 
 from batchbox.sandbox.batches import Batch
 from batchbox.sandbox.calls import CallLog
@@ -22,15 +23,18 @@ class State:
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
-        self.workspace = Workspace()
+        self.workspace = Workspace(settings.listing)
         self.faults = FaultBook()
         self.outcomes = OutcomeBook()
         self.calls = CallLog()
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[asyncio.TimerHandle, tuple[float, Callable[[], object]]] = {}
+        self._passed = 0.0
+        self._skews = cycle((0.0,))
+        self.skew = 0.0
 
     def now(self) -> float:
         """Return the server's time, which may differ from this machine's."""
-        return time.time() + self.settings.clock_offset_seconds  # noqa: TID251 - a server has its own clock
+        return time.time() + self._passed + self.settings.clock_offset_seconds  # noqa: TID251 - a server has its own clock
 
     def parse(self, upload: Upload) -> list[Request]:
         """Return the requests of a create's body, or raise `EnvelopeError`."""
@@ -60,6 +64,7 @@ class State:
             cancel_seconds=settings.cancel_seconds,
             expire_seconds=settings.expire_seconds,
             retain_seconds=settings.retain_seconds,
+            skew=self.skew,
             hidden_until=now + hide.seconds if hide else 0.0,
             hidden_calls=hide.calls if hide else 0,
         )
@@ -76,19 +81,37 @@ class State:
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
         """Call *act* after *seconds*, unless everything is forgotten before."""
+        timer: asyncio.TimerHandle = asyncio.get_running_loop().call_later(seconds, lambda: self._fire(timer))
+        self._timers[timer] = (self.now() + seconds, act)
 
-        def fire() -> None:
-            self._timers.discard(timer)
-            act()
+    def _fire(self, timer: asyncio.TimerHandle) -> None:
+        _, act = self._timers.pop(timer)
+        timer.cancel()
+        act()
 
-        timer = asyncio.get_running_loop().call_later(seconds, fire)
-        self._timers.add(timer)
+    def pass_time(self, seconds: float) -> None:
+        """Let *seconds* pass at once, with everything that comes due in them."""
+        self._passed += seconds
+        now = self.now()
+        for timer in [timer for timer, (due, _) in self._timers.items() if due <= now]:
+            self._fire(timer)
+
+    def order_skews(self, skews: Sequence[float]) -> None:
+        """Let machines whose clocks are wrong by *skews* answer the next calls in turn."""
+        self._skews = cycle(skews or (0.0,))
+        self.turn_clock()
+
+    def turn_clock(self) -> None:
+        """Go on to the next machine."""
+        self.skew = next(self._skews)
 
     def reset(self) -> None:
         """Forget everything, also what was still to come."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        self._passed = 0.0
+        self.order_skews(())
         self.workspace.clear()
         self.faults.clear()
         self.outcomes.clear()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import islice
 
 from batchbox.sandbox.batches import Batch, Change, has_ended
+from batchbox.sandbox.settings import Listing
 
 
 class UnknownCursor(LookupError):
@@ -13,7 +14,8 @@ class UnknownCursor(LookupError):
 class Workspace:
     """The batches of one workspace, oldest first; none is ever taken out, for each was billed."""
 
-    def __init__(self) -> None:
+    def __init__(self, listing: Listing = "stored") -> None:
+        self._listing = listing
         self._batches: dict[str, Batch] = {}
 
     def add(self, batch: Batch) -> None:
@@ -48,6 +50,8 @@ class Workspace:
     ) -> tuple[list[Batch], bool]:
         """Return up to *limit* batches, newest first, and whether more lie in the direction of travel."""
         seen = [batch for batch_id in list(self._batches) if (batch := self.look(batch_id, now))]
+        if self._listing == "created":
+            seen.sort(key=lambda batch: batch.created_at + batch.skew)
         if before is not None:
             # Travelling to newer ones: the page touches the cursor, so it is cut before it is turned.
             newer = seen[_position(seen, before) + 1 :]
