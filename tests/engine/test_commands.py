@@ -204,3 +204,18 @@ def test_no_command(engine: Engine, sandbox: Sandbox, name: str, capsys: pytest.
     assert capsys.readouterr().out.count("command.refused") == 1
     assert (engine.root / "control" / name).exists()
     check_promises(engine, sandbox)
+
+
+def test_namesake_of_a_held_job(start: Start, slow: Sandbox) -> None:
+    """A name that was taken while a job was held is that other file's; each keeps its own receipt."""
+    engine = start(on=slow)
+    be_undecided(engine, slow)
+    engine.drop("a.jsonl", TWO)
+    engine.dropped["", "a.jsonl"] = TWO
+    engine.run_until(engine.is_in("submitted"))
+    engine.ask("resubmit", job_of(engine, "hold"))
+    assert {job.stem for job in engine.manifests()} == {"a", "a~2"}
+    engine.run_until(lambda: engine.states() == ["submitted", "submitted"])
+    slow.end()
+    engine.run_to_end()
+    assert [engine.receipt(stem)["status"] for stem in ("a", "a~2")] == ["succeeded", "succeeded"]

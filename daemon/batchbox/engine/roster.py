@@ -5,9 +5,10 @@ import structlog
 from batchbox.core.backoff import Backoff
 from batchbox.core.commands import Command, Verb, decide, read_command
 from batchbox.core.errors import BatchboxError, Damaged, Lost, TryLater
-from batchbox.core.manifest import JobId
+from batchbox.core.manifest import JobId, Manifest
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
+from batchbox.engine.claim import choose_stem
 from batchbox.engine.context import BEGUN, HOLD_REASON, Context
 from batchbox.engine.memory import Memory
 from batchbox.engine.setbacks import note_setback
@@ -79,7 +80,7 @@ class Roster:
         if not self._ctx.spool.has(job.job, HOLD_REASON):
             return stored
         released = decide(job, Command(Verb.RELEASE, job.job), self._ctx.stamp())
-        stored = self._ctx.spool.save(released, stored.version)
+        stored = self._ctx.spool.save(self._name_anew(released), stored.version)
         self._ctx.spool.discard(job.job, [BEGUN, HOLD_REASON])
         log.info("job.released", job=job.job)
         return stored
@@ -128,5 +129,15 @@ class Roster:
         stored = self._ctx.spool.load_held(command.job)
         if stored is None:
             return False
-        self._ctx.spool.bring_back(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
+        decided = decide(stored.manifest, command, self._ctx.stamp())
+        self._ctx.spool.bring_back(self._name_anew(decided), stored.version)
         return True
+
+    def _name_anew(self, job: Manifest) -> Manifest:
+        """Return *job* under a name that nobody took while it was held; one that is sealed keeps its own."""
+        if job.outputs:
+            return job
+        is_reserved = self._memory.reservations(but=job.job)
+        return job.model_copy(
+            update={"stem": choose_stem(self._ctx, job.source.queue, job.stem, is_reserved)}
+        )
