@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +14,7 @@ import structlog
 
 from batchbox import __version__
 from batchbox.api.client import AnthropicApi
+from batchbox.clock import SystemClock
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, StopAsked
@@ -28,22 +28,6 @@ LOCK_STEP = 0.05
 INTERRUPTED = 130
 
 log = structlog.get_logger()
-
-
-class SystemClock:
-    """The one clock."""
-
-    def now(self) -> datetime:
-        """Return the time of day in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Return seconds that only ever go forward."""
-        return time.monotonic()
-
-    def wait(self, seconds: float) -> None:
-        """Do nothing for *seconds*."""
-        time.sleep(seconds)
 
 
 def open_spool(root: Path) -> FolderSpool:

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchbox.core.commands import Command, Verb
+from batchbox.engine.mailbox import Hint
 from batchbox.sandbox.remote import Sandbox
+from batchbox.spool.control import leave_command
 from tests.support.daemon import request
 from tests.support.engine import Engine
 
@@ -80,6 +83,20 @@ def drop_namesake(engine: Engine) -> None:
         engine.dropped["", "a.jsonl, again"] = TWO
 
 
+def cancel(engine: Engine) -> None:
+    """Ask for the file to be canceled as soon as a batch of it runs."""
+    if not engine.dropped.get(("", "cancel")) and "submitted" in engine.states():
+        (job,) = engine.manifests()
+        leave_command(engine.root, Command(Verb.CANCEL, job.job))
+        engine.mailbox.put(Hint())
+        engine.dropped["", "cancel"] = b"asked"
+
+
+def never_ends(engine: Engine, sandbox: Sandbox) -> None:
+    sandbox.order("create", "refuse", status=429, retry_after=7200, times=90, skip=1)
+    engine.drop("a.jsonl", THREE)
+
+
 def put_name_in_the_way(engine: Engine) -> None:
     """Put a file of a person's where the results would go, once their job has that name."""
     place = engine.path("a", "results.jsonl")
@@ -105,5 +122,6 @@ SCENARIOS = {
     "lost before it was accepted": Scenario({"a": "succeeded"}, lost_before),
     "lost before, among strangers": Scenario({"a": "succeeded"}, lost_before, sent=add_stranger),
     "a namesake": Scenario({"a": "succeeded", "a~2": "succeeded"}, one_file, turn=drop_namesake),
+    "a file that is canceled": Scenario({"a": "partial"}, never_ends, turn=cancel),
     "a name in the way": Scenario({"a~2": "succeeded"}, one_file, turn=put_name_in_the_way),
 }

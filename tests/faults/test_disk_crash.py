@@ -12,6 +12,8 @@ from tests.support.mishaps import CALL, CHANGES, Mishap, Once, Operation, count_
 TALLY = "crashes before, in or after a disk operation or API call"
 LASTING = CHANGES - {"sync", "finish", "chmod"}  # what the next process sees is another disk
 FIRST = "one file"
+WHOLE = {FIRST, "several parts", "a rejected file", "rows asked again", "a file that is canceled"}
+STEP = 4  # of the others, in CI
 
 
 def find_points(trace: list[Operation], thorough: bool, known: int) -> Iterator[Once]:
@@ -40,10 +42,10 @@ def test_killed_at_every_operation(
     scenario = SCENARIOS[name]
     trace = begin(scenario).run(Mishap())
     known = 0 if name == FIRST else count_start(trace)
-    for crash in find_points(trace, thorough, known):
+    for crash in list(find_points(trace, thorough, known))[:: 1 if thorough or name in WHOLE else STEP]:
         trial = begin(scenario)
         trial.run(crash)
         assert crash.struck or scenario.sent is not nothing
         assert (trial.deaths, trial.ends) == (int(crash.struck), [])
         tally[TALLY] += crash.struck
-    assert tally[TALLY] > 40
+    assert tally[TALLY] > 10

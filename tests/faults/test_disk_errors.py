@@ -57,8 +57,8 @@ HOURS = {
     "EIO for one file": (frozenset({"stat"}), errno.EIO, "/request.jsonl"),
     "EIO for one manifest": (READS, errno.EIO, "/manifest.json"),
 }
-EVERY = 17  # in CI; with --soak each
-EVERY_HOUR = 211
+EVERY = 61  # in CI; with --soak each
+EVERY_HOUR = 499
 
 BESIDE = {"dropping", "survey", "hints"}  # commands, and the watcher: not the daemon's own work
 ROUND_IT = {"exists", "is_dir", "is_file", "read_bytes", "read_text", "write_bytes", "write_text"}
@@ -98,7 +98,7 @@ def test_every_operation_may_fail_once(
         assert trial.deaths == 0
         assert not trial.ends or failure.at < start, trial.ends
         tally[ONCE] += failure.struck
-    assert tally[ONCE] > 40
+    assert tally[ONCE] > 10
 
 
 @pytest.mark.parametrize("kind", HOURS)

@@ -76,7 +76,9 @@ class Box:
         clean = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("BATCHBOX_", "ANTHROPIC_"))
+            if not name.startswith(
+                ("BATCHBOX_", "ANTHROPIC_", "PYTHONDONTWRITE")
+            )  # compile once, not each time
         }
         return clean | FAST | {"BATCHBOX_SPOOL": str(self.root)} | self.environment | more
 

@@ -18,7 +18,7 @@ def test_version(box: Box) -> None:
 def test_no_arguments_shows_help_within_80_columns(box: Box) -> None:
     """`batchbox` alone names every command, each on a whole line."""
     shown = box.command("--help", COLUMNS="80").stdout
-    for name in ("init", "run", "check", "drop", "status", "show", "demo", "sandbox"):
+    for name in ("init", "run", "check", "drop", "status", "show", "cancel", "adopt", "demo", "sandbox"):
         assert f"  {name}" in shown
     assert "..." not in shown.split("Commands:")[1]
     assert all(len(line) <= 80 for line in shown.splitlines())

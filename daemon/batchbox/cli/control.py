@@ -16,20 +16,24 @@ from batchbox.spool.layout import Layout
 from batchbox.spool.marker import is_held
 from batchbox.spool.survey import find_jobs
 
+WHY_NOT = {"work": "is under way: it does not wait for a person", "done": "has its receipt already"}
 JobArgument = Annotated[str, typer.Argument(help="A file's name, or a job's id or its beginning.")]
 
 
 def cancel(job: JobArgument, spool: SpoolOption = None) -> None:
-    """End a file early: what was not sent stays unsent, what runs is canceled; its receipt follows."""
+    """End a file early; its receipt follows.
+
+    What was not sent stays unsent, what runs is canceled, what was answered by then is paid for and published.
+    """
     root = require_spool(spool)
     found = _find(root, job, ("work", "hold"))
     _ask(root, Command(Verb.CANCEL, found.job), f"{found.source.name} is to be canceled")
 
 
 def release(job: JobArgument, spool: SpoolOption = None) -> None:
-    """Take a file back from hold/: what is undecided is looked for again, what is gone fetched again.
+    """Take a file back from hold/ and look again.
 
-    What is looked for and not found is sent again.
+    What is undecided is looked for, and sent again if it is not found; what is gone is fetched once more.
     """
     root = require_spool(spool)
     found = _find(root, job, ("hold",))
@@ -70,6 +74,7 @@ def resubmit(
 
 def _find(root: Path, text: str, places: tuple[str, ...]) -> Manifest:
     """Return the one job that *text* means. Raise `Stop` if that is none or several."""
+    text = text.rstrip("/").rpartition("/")[2]  # as status shows it: hold/JOB
     everywhere = find_jobs(root, text)
     found = [job for place, job in everywhere if place in places]
     if len(found) == 1:
@@ -79,10 +84,10 @@ def _find(root: Path, text: str, places: tuple[str, ...]) -> Manifest:
         raise Stop(f'"{text}" may be any of {ids}', "give the job's id", code=BAD_SETTINGS)
     if everywhere:
         place, job = everywhere[0]
-        where = " or ".join(f"{name}/" for name in places)
-        raise Stop(
-            f"{job.source.name} is in {place}/, not in {where}", "see batchbox show", code=BAD_SETTINGS
-        )
+        fix = f"batchbox show {job.job} tells its story"
+        raise Stop(f"{job.source.name} {WHY_NOT[place]}", fix, code=BAD_SETTINGS)
+    if text and (root / "inbox" / text).exists():
+        raise Stop(f"{text} was not taken yet", "take it out of inbox/", code=BAD_SETTINGS)
     raise Stop(f'no job is called "{text}"', "batchbox status lists what there is", code=BAD_SETTINGS)
 
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import typer
 
-from batchbox.app import SystemClock
 from batchbox.cli.options import SpoolOption
 from batchbox.cli.samples import Sample, find_samples
 from batchbox.cli.story import Story
+from batchbox.clock import SystemClock
 from batchbox.core.errors import Stop
 from batchbox.spool.dropping import Dropped, drop_file, find_receipt
 from batchbox.spool.marker import NO_SPOOL, make_spool

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from batchbox.app import SystemClock
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.clock import SystemClock
 from batchbox.spool.dropping import Dropped, drop_file, find_receipt
 
 NOT_ALL_WELL = 1

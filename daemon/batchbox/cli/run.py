@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from batchbox.app import run_daemon
 from batchbox.cli.options import ConfigOption, SpoolOption, read_settings, require_spool
 from batchbox.service.logs import set_up_logs
 from batchbox.service.privacy import forbid_dumps
@@ -65,6 +64,9 @@ def run(
     ] = False,
 ) -> None:
     """Work a spool, in the foreground."""
+    # imported here: the SDK takes longer to import than any other command takes in all
+    from batchbox.app import run_daemon  # noqa: PLC0415
+
     root = require_spool(spool)
     settings = read_settings(root, config)
     set_up_logs(settings.log_format)

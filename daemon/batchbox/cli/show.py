@@ -1,6 +1,7 @@
 """`show`: the whole story of one file."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -9,8 +10,9 @@ from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.core.errors import Stop
 from batchbox.core.manifest import Manifest, Part
 from batchbox.settings import BAD_SETTINGS
-from batchbox.spool.survey import find_jobs
+from batchbox.spool.survey import find_jobs, read_reason
 
+WIDTH = 80
 OTHERS = 3  # older jobs of the same name that are mentioned
 
 
@@ -48,6 +50,9 @@ def _tell(root: Path, place: str, job: Manifest) -> None:
         typer.echo(f"        {mistake.fix}")
     for part in job.parts:
         _tell_part(part)
+    if place == "hold":
+        for text in read_reason(root, job.job):
+            typer.echo(fill(text, WIDTH, initial_indent="  ", subsequent_indent="    "))
     if job.published_at:
         typer.echo(f"  {job.published_at}  published")
         for output in job.outputs:
@@ -63,7 +68,7 @@ def _tell_part(part: Part) -> None:
     tries = f" at attempt {part.attempt}" if part.attempt > 1 else ""
     typer.echo(f"  {when}  {label}: {part.requests:,} requests, {part.state}{tries}{batch}")
     if part.doubt:
-        typer.echo(f"      in doubt: {part.doubt}")
+        typer.echo(fill(f"in doubt: {part.doubt}", WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 8))
     if part.refusal:
         typer.echo(f"      {part.refusal.problem}; {part.refusal.fix}")
     if part.collected_at:

@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
-from batchbox.app import SystemClock
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.clock import SystemClock
 from batchbox.core.manifest import Manifest, Part
 from batchbox.core.states import JobState, PartState
 from batchbox.spool.survey import HeldJob, Survey, survey

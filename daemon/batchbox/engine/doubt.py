@@ -174,5 +174,7 @@ def lose_sight(ctx: Context, stored: Stored, key: PartKey, batch_id: str) -> Sto
     """Give up: no candidate is left whose rows could still be read."""
     part = stored.manifest.part(key)
     problem = f"batch {batch_id} may have been this part, but was deleted or archived before it could be read"
+    if part.adopting:
+        problem = f"no batch {batch_id} can be read with this key (mistyped, deleted, another workspace's?)"
     log.error("part.undecided", job=stored.manifest.job, part=part.label, batch=batch_id, problem=problem)
     return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem)

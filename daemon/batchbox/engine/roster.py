@@ -87,14 +87,14 @@ class Roster:
 
     def _obey(self) -> None:
         """Carry out each command whose job is at rest; one that fails is tried again at the next look."""
-        names = frozenset(self._ctx.spool.commands())
-        for name in sorted(names):
+        names = self._ctx.spool.commands()
+        for name in names:
             command = read_command(name)
             if command is None:
                 self._refuse(name, "it is no command", "see batchbox --help for what can be asked")
             elif command.job not in self._memory.busy:
                 self._carry_out(command)
-        self._told &= names
+        self._told &= frozenset(names)
 
     def _carry_out(self, command: Command) -> None:
         try:

@@ -251,8 +251,9 @@ class FolderSpool:
     def commands(self) -> list[str]:
         """Return the names in control/ that are no flags."""
         with suppress(FileNotFoundError):
-            names = os.listdir(self.layout.root / "control")
-            return sorted(name for name in names if name not in FLAGS and not name.startswith("."))
+            with os.scandir(self.layout.root / "control") as entries:
+                found = [(entry.stat(follow_symlinks=False).st_mtime_ns, entry.name) for entry in entries]
+            return [name for _, name in sorted(found) if name not in FLAGS and not name.startswith(".")]
         return []
 
     def dismiss(self, name: str) -> None:

@@ -16,6 +16,7 @@ from batchbox.spool.layout import HOLD_REASON, JOB_NAME, Layout
 from batchbox.spool.manifests import read_manifest
 from batchbox.spool.marker import is_held, read_marker
 
+SURE = len("20260102T030405Z-")  # of a job's id; less might mean any
 NOT_RUNNING = "waits for batchbox to be started"
 
 
@@ -91,10 +92,16 @@ def _read_jobs(layout: Layout) -> tuple[list[Manifest], list[HeldJob]]:
 def _held(layout: Layout) -> Iterator[HeldJob]:
     for name in _job_names(layout.root / "hold"):
         folder = layout.held(name)
-        reason = _read_json(folder / HOLD_REASON)
+        problem, fix = read_reason(layout.root, name)
         job = _try_read(folder)
         doubts = "; ".join(part.doubt or "" for part in job.parts if part.state in HELD) if job else ""
-        yield HeldJob(name, str(reason.get("problem", doubts)), str(reason.get("fix", "")), job)
+        yield HeldJob(name, problem or doubts, fix, job)
+
+
+def read_reason(root: Path, job: str) -> tuple[str, str]:
+    """Return why a job is held and what to do about it, as far as that was written down."""
+    found = _read_json(Layout(root).held(job) / HOLD_REASON)
+    return str(found.get("problem", "")), str(found.get("fix", ""))
 
 
 def _try_read(folder: Path) -> Manifest | None:
@@ -122,7 +129,7 @@ def _waiting(layout: Layout) -> Iterator[dict[str, Any]]:
 def find_jobs(root: Path, text: str) -> list[tuple[str, Manifest]]:
     """Return the jobs that *text* means, newest first, each with the folder that it is in.
 
-    *text*: a job id or its beginning, a file's name, or its stem.
+    *text*: a job id or its beginning (the whole time at least), a file's name, or its stem.
     """
     layout = Layout(root)
     read_marker(layout)
@@ -139,4 +146,5 @@ def find_jobs(root: Path, text: str) -> list[tuple[str, Manifest]]:
 
 
 def _means(text: str, job: Manifest) -> bool:
-    return job.job.startswith(text) or text in (job.source.name, job.stem)
+    is_beginning = len(text) >= SURE and job.job.startswith(text)
+    return is_beginning or text in (job.source.name, job.stem)
