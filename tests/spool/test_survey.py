@@ -199,7 +199,9 @@ def test_a_job_is_found_wherever_it_is(root: Path, spool: FolderSpool) -> None:
         "x.jsonl": everywhere,
         "x": everywhere[1:],
         "x~2": everywhere[:1],
-        "2026": everywhere[1:],
+        JOB[:17]: everywhere[2:],
+        "2026": [],
+        "": [],
         JOB: everywhere[2:],
         "y": [],
     }.items():

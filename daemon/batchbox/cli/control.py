@@ -23,7 +23,7 @@ JobArgument = Annotated[str, typer.Argument(help="A file's name, or a job's id o
 def cancel(job: JobArgument, spool: SpoolOption = None) -> None:
     """End a file early; its receipt follows.
 
-    What was not sent stays unsent, what runs is canceled, what was answered by then is paid for and published.
+    What was not sent stays unsent, what runs is canceled, what was answered by then is published.
     """
     root = require_spool(spool)
     found = _find(root, job, ("work", "hold"))
