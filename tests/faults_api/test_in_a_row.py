@@ -117,7 +117,7 @@ def test_outage(begin: Begin, tally: Counter[str], request: pytest.FixtureReques
         assert world.statuses() == []
         world.heal()
         world.finish(paid=PARTS + 1)
-        tally["answers lost in a row"] += probes
+        tally["calls that failed in an outage"] += probes
 
 
 @pytest.mark.parametrize("call", ["create", "list", "retrieve", "results"])
@@ -138,4 +138,4 @@ def test_storm(begin: Begin, tally: Counter[str], call: str, details: dict[str, 
     world.finish(paid=PARTS + 1)
     assert world.sandbox.faults() == []
     assert world.statuses() == ["succeeded"] * 2
-    tally["answers lost in a row"] += STORM
+    tally["calls that failed in an outage"] += STORM

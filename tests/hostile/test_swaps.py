@@ -112,7 +112,7 @@ def test_swapped_again_and_again(
     assert receipts
     require_secret(engine.root, sandbox)
     tally["swaps of a file while it was being claimed"] += swaps
-    tally["files taken meanwhile"] += len(receipts) + len(engine.manifests("hold"))
+    tally["swaps of a file: files taken meanwhile"] += len(receipts) + len(engine.manifests("hold"))
 
 
 def stem_of_receipt(receipt: dict[str, Any]) -> str:

@@ -155,8 +155,8 @@ class Play(RuleBasedStateMachine):
             if self.stage.sound:
                 self.stage.finish()
                 self.tally["histories played by a model"] += 1
-                self.tally["steps of them"] += self.looks - 1
-                self.tally["deaths in them"] += self.stage.eyes.deaths
+                self.tally["histories played by a model: steps"] += self.looks - 1
+                self.tally["histories played by a model: deaths"] += self.stage.eyes.deaths
         finally:
             self.stage.close()
 
