@@ -98,6 +98,8 @@ class Roster:
 
     def _carry_out(self, command: Command) -> None:
         try:
+            if command.verb is Verb.RESUBMIT:  # a command that cannot be removed must not pay twice
+                self._ctx.spool.dismiss(command.name)
             done = self._cancel(command) or self._bring_back(command)
             self._ctx.spool.dismiss(command.name)
         except (Damaged, TryLater, OSError) as error:
@@ -122,7 +124,8 @@ class Roster:
         stored = self._ctx.spool.load(command.job) if command.verb is Verb.CANCEL else None
         if stored is None or stored.manifest.state not in (JobState.TAKEN, JobState.RUNNING):
             return False
-        self._ctx.spool.save(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
+        if not stored.manifest.cancel_asked_at:
+            self._ctx.spool.save(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
         return True
 
     def _bring_back(self, command: Command) -> bool:

@@ -252,7 +252,8 @@ class FolderSpool:
         """Return the names in control/ that are no flags."""
         with suppress(FileNotFoundError):
             with os.scandir(self.layout.root / "control") as entries:
-                found = [(entry.stat(follow_symlinks=False).st_mtime_ns, entry.name) for entry in entries]
+                files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+                found = [(entry.stat(follow_symlinks=False).st_mtime_ns, entry.name) for entry in files]
             return [name for _, name in sorted(found) if name not in FLAGS and not name.startswith(".")]
         return []
 
