@@ -1,5 +1,6 @@
 """What a person decides about one job: cancel, release, adopt, resubmit."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -219,3 +220,33 @@ def test_namesake_of_a_held_job(start: Start, slow: Sandbox) -> None:
     slow.end()
     engine.run_to_end()
     assert [engine.receipt(stem)["status"] for stem in ("a", "a~2")] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "release", "resubmit"])
+def test_a_command_that_cannot_be_removed(start: Start, slow: Sandbox, verb: str) -> None:
+    """What may pay is not even begun then, and a cancel is carried out once; nothing turns in circles."""
+    engine = start(on=slow)
+    be_undecided(engine, slow)
+    job = job_of(engine, "hold")
+    (engine.root / "control" / f"{verb}-{job}").touch()
+    engine.ctx.spool.dismiss = refuse_to_dismiss  # type: ignore[method-assign]
+    engine.clock.advance(61)
+    engine.run_for(3000)
+    assert count_posts(slow) == 1
+    assert engine.states("hold") == ([] if verb == "cancel" else ["undecided"])
+    if verb == "cancel":
+        check_end(engine, "canceled", "canceled", "canceled")
+
+
+def test_a_folder_is_no_command(start: Start, slow: Sandbox) -> None:
+    """Only files are commands: what cannot be removed as one is left alone."""
+    engine = start(on=slow)
+    be_undecided(engine, slow)
+    (engine.root / "control" / f"resubmit-{job_of(engine, 'hold')}").mkdir()
+    engine.run_for(3000)
+    assert engine.states("hold") == ["undecided"]
+    assert count_posts(slow) == 1
+
+
+def refuse_to_dismiss(name: str) -> None:
+    raise PermissionError(errno.EACCES, "not allowed", name)

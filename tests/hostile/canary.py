@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -59,8 +60,10 @@ def search_running(text: str, daemon: Daemon, in_environment: bool) -> int:
 
 
 def read(pid: int, name: str) -> bytes:
-    """Return what the kernel tells of a process."""
-    return Path(f"/proc/{pid}/{name}").read_bytes()
+    """Return what the kernel tells of a process; nothing where only root may know, as of one without dumps."""
+    with suppress(PermissionError):
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    return b""
 
 
 def children(pid: int) -> Iterator[int]:

@@ -1,8 +1,8 @@
 """What people ask of the daemon: each command is the name of a file in control/.
 
 `cancel-JOB`, `release-JOB`, `resubmit-JOB` and `adopt-JOB-BATCH`. An empty file is enough, so that one can
-be left by anything that can make a file. Each can be carried out twice as well as once, but for
-`resubmit`: its file is removed first, since it pays.
+be left by anything that can make a file. A cancel can be carried out twice as well as once; the others
+may pay, so their files are removed first.
 """
 
 import re

@@ -97,22 +97,24 @@ class Roster:
         self._told &= frozenset(names)
 
     def _carry_out(self, command: Command) -> None:
+        """Do it and remove it; or remove it first, where doing it once more could pay once more."""
+        dismiss = self._ctx.spool.dismiss
         try:
-            if command.verb is Verb.RESUBMIT:  # a command that cannot be removed must not pay twice
-                self._ctx.spool.dismiss(command.name)
+            if command.verb is not Verb.CANCEL:
+                dismiss(command.name)
             done = self._cancel(command) or self._bring_back(command)
-            self._ctx.spool.dismiss(command.name)
+            if done:
+                self._memory.forget(command.job)
+                self.take_up(command.job)
+            dismiss(command.name)
         except (Damaged, TryLater, OSError) as error:
             self._refuse(command.name, str(error), getattr(error, "fix", ""))
             return
+        facts = {"command": command.verb, "job": command.job}
         if done:
-            log.info("command.done", command=command.verb, job=command.job)
-            self._memory.forget(command.job)
-            self.take_up(command.job)
+            log.info("command.done", **facts)
         else:
-            log.warning(
-                "command.idle", command=command.verb, job=command.job, problem="there is nothing to do"
-            )
+            log.warning("command.idle", **facts, problem="there is nothing to do")
 
     def _refuse(self, name: str, problem: str, fix: str) -> None:
         if name not in self._told:
@@ -124,8 +126,9 @@ class Roster:
         stored = self._ctx.spool.load(command.job) if command.verb is Verb.CANCEL else None
         if stored is None or stored.manifest.state not in (JobState.TAKEN, JobState.RUNNING):
             return False
-        if not stored.manifest.cancel_asked_at:
-            self._ctx.spool.save(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
+        if stored.manifest.cancel_asked_at:
+            return False
+        self._ctx.spool.save(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
         return True
 
     def _bring_back(self, command: Command) -> bool:
