@@ -60,7 +60,7 @@ def search_running(text: str, daemon: Daemon, in_environment: bool) -> int:
 
 
 def read(pid: int, name: str) -> bytes:
-    """Return what the kernel tells of a process; nothing where only root may know, as of one without dumps."""
+    """Return what the kernel tells of a process; nothing where only root may know."""
     with suppress(PermissionError):
         return Path(f"/proc/{pid}/{name}").read_bytes()
     return b""
