@@ -92,6 +92,63 @@ def test_not_sent_since(start: Start, slow: Sandbox) -> None:
     second.close()
 
 
+def test_rows_that_expired_since(start: Start, slow: Sandbox) -> None:
+    """Rows that the other spool may have asked for again are not asked for again: they end in errors."""
+    engine = start(on=slow)
+    slow.outcome("question b", "expired")
+    engine.drop("a.jsonl", TWO)
+    engine.run_until(engine.is_in("submitted"))
+    target = copy(engine)
+    slow.end()
+    engine.run_until(lambda: len(slow.batches()) == 2)
+    take_over(target)
+    second = open_copy(engine, target)
+    second.run_to_end()
+    assert second.receipt("a")["status"] == "partial"
+    assert [row["custom_id"] for row in second.rows("a", "errors")] == ["b"]
+    assert len(slow.batches()) == 2
+    second.close()
+
+
+def test_restored_beside_what_was_finished(start: Start, sandbox: Sandbox) -> None:
+    """A job that is in the archive already is archived beside it."""
+    engine = start()
+    engine.drop("a.jsonl", TWO)
+    engine.run_until(engine.is_in("submitted"))
+    (folder,) = (engine.root / "work").iterdir()
+    kept = engine.root.with_name("kept")
+    shutil.copytree(folder, kept)
+    engine.run_to_end()
+    engine.crash_and_restart()
+    kept.rename(folder)
+    engine.run_to_end()
+    assert not list((engine.root / "work").iterdir())
+    assert len(list(engine.root.glob("done/*/*"))) == 2
+    assert len(sandbox.batches()) == 1
+
+
+def test_held_and_released_since(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What was held unsent is looked for too, before a release sends it."""
+    engine = Engine(tmp_path / "spool", sandbox.url)
+    engine.drop("a.jsonl", TWO)
+    sandbox.order("create", "refuse", status=429, retry_after=60)
+    engine.run_until(lambda: engine.states() == ["ready"] and engine.parts()[0].attempt)
+    (job,) = engine.manifests()
+    engine.ctx.spool.park(job.job, "a person wanted it so", "release it")
+    engine.crash_and_restart()
+    target = copy(engine)
+    engine.ask("release", job.job)
+    engine.run_to_end()
+    assert take_over(target).held == 1
+    second = open_copy(engine, target)
+    second.ask("release", job.job)
+    second.run_to_end()
+    assert second.receipt("a")["status"] == "succeeded"
+    assert len(sandbox.batches()) == 1
+    second.close()
+    engine.close()
+
+
 def test_running(engine: Engine) -> None:
     """A spool that is being worked is not taken over."""
     with pytest.raises(Stop, match="is running"):

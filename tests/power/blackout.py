@@ -13,7 +13,6 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,13 +88,21 @@ class Blackout:
                     os._exit(CUT)
 
         leave_out(self._order.mutant)
-        with placed(Seam(meet)) as seam, suppress(Stop):  # at its start, it may say so and end
-            engine = self._start()
-            engine.run_until(lambda: seam.count >= moment or engine.is_done())
-            if seam.count >= moment:
+        with placed(Seam(meet)) as seam:
+            engine = self._try_start()
+            if engine:
+                engine.run_until(lambda: seam.count >= moment or engine.is_done())
+            if engine and seam.count >= moment:
                 engine.run_turns(LAST_TURNS)
         if seam.count >= moment:
             os._exit(CUT)
+
+    def _try_start(self) -> Engine | None:
+        """Start the program; None if it says that it cannot, and ends."""
+        try:
+            return self._start()
+        except (Stop, OSError):
+            return None
 
     def finish(self) -> None:
         """Run to the end after the cut, and check everything."""

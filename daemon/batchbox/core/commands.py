@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batchbox.core.manifest import Intent, JobId, Manifest, Part
-from batchbox.core.states import HELD, TRANSITIONS, Event, JobState, PartState
+from batchbox.core.states import FINAL, HELD, TRANSITIONS, Event, JobState, PartState
 
 STOPPABLE = HELD | {PartState.READY}
 
@@ -81,9 +81,11 @@ def _decide_part(part: Part, command: Command) -> Part:
 def doubt_copied(job: Manifest) -> Manifest:
     """Return *job* as it is in a copied spool: what was not sent when it was copied may have been since."""
     for part in job.parts:
+        doubted = part
         if (part.state, Event.COPIED) in TRANSITIONS:
             intent = part.intent or Intent(cursor=None, date="")
-            job = job.with_part(part.after(Event.COPIED, intent=intent, doubt="the spool was copied"))
+            doubted = part.after(Event.COPIED, intent=intent, doubt="the spool was copied")
+        job = job.with_part(doubted.model_copy(update={"last": part.state not in FINAL}))
     return job
 
 

@@ -110,6 +110,7 @@ class Part(Record):
     submitted_at: str | None = None
     ended_at: str | None = None
     collected_at: str | None = None
+    last: bool = False  # its rows go out no more: the spool was copied, another may have sent them again
     refusal: Refusal | None = None
     doubt: str | None = None  # why the last attempt is, or was, in doubt
     outcomes: dict[str, int] = Field(default_factory=dict)

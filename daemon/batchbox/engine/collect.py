@@ -31,7 +31,7 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
         log.error("part.gone", job=job.job, part=part.label, batch=batch.id, problem=gone.problem)
         lost = part.after(Event.RESULTS_GONE, doubt=gone.problem)
         return ctx.spool.save(job.with_part(lost), stored.version)
-    goes_on = part.generation < ctx.settings.max_attempts and not job.cancel_asked_at
+    goes_on = part.generation < ctx.settings.max_attempts and not (part.last or job.cancel_asked_at)
     again = tally.again if goes_on else frozenset()
     more = (_write_next(ctx, job.job, part, again),) if again else ()
     done = part.after(

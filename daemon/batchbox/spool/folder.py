@@ -234,6 +234,8 @@ class FolderSpool:
             durable.remove(folder / name)
         durable.make_folder(target.parent.parent)
         durable.make_folder(target.parent)
+        while durable.is_there(target):  # it came back with a backup
+            target = target.with_name(f"{target.name}~")
         durable.move(folder, target)
 
     def park(self, job: JobId, problem: str, fix: str) -> None:

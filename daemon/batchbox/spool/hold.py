@@ -18,7 +18,12 @@ def park(layout: Layout, job: JobId, problem: str, fix: str) -> None:
     durable.make_folder(held.parent)
     durable.remove(layout.job(job) / HOLD_REASON)
     durable.move(layout.job(job), held)
-    with durable.write_whole(held / HOLD_REASON) as file:
+    write_reason(layout, job, problem, fix)
+
+
+def write_reason(layout: Layout, job: JobId, problem: str, fix: str) -> None:
+    """Say why a job is held."""
+    with durable.write_whole(layout.held(job) / HOLD_REASON) as file:
         file.write(json.dumps({"problem": problem, "fix": fix}, indent=1).encode() + b"\n")
 
 

@@ -12,6 +12,7 @@ from batchbox.spool.layout import JOB_NAME, Layout
 from batchbox.spool.manifests import read_manifest, replace_manifest
 from batchbox.spool.marker import NO_SPOOL, is_held, read_marker, write_marker
 
+DOUBTED, HELD = "doubted", "held"
 PROBLEM = "the spool was copied or restored, and this file may have been sent since"
 FIX = "batchbox release {job} sends it; batchbox cancel {job} does not"
 
@@ -32,22 +33,32 @@ def take_over(root: Path) -> TakenOver:
         raise Stop(
             f"batchbox is running on {root}", "a spool that runs need not be taken over", code=NO_SPOOL
         )
-    jobs = sorted(name for name in os.listdir(layout.work) if JOB_NAME.fullmatch(name))
-    fates = [_doubt(layout, job) for job in jobs]
+    fates = {job: _doubt(layout.job(job)) for job in _jobs(layout.work)}
+    for job in [job for job, fate in fates.items() if fate == HELD]:
+        hold.park(layout, job, PROBLEM, FIX.format(job=job))
+    for job in _jobs(layout.root / "hold"):
+        if _doubt(layout.held(job)) == HELD:
+            hold.write_reason(layout, job, PROBLEM, FIX.format(job=job))
     write_marker(layout, spool_id)
-    return TakenOver(fates.count("doubted"), fates.count("held"))
+    return TakenOver(list(fates.values()).count(DOUBTED), len(_jobs(layout.root / "hold")))
 
 
-def _doubt(layout: Layout, job: str) -> str:
+def _jobs(folder: Path) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if JOB_NAME.fullmatch(name))
+
+
+def _doubt(folder: Path) -> str:
+    """Let what may have been sent since be looked for; say what is to become of the job."""
     try:
-        stored = read_manifest(layout.job(job))
+        stored = read_manifest(folder)
     except Damaged:
         return ""  # the daemon puts it aside
-    if stored and stored.manifest.state is JobState.TAKEN:
-        hold.park(layout, job, PROBLEM, FIX.format(job=job))
-        return "held"
-    doubted = doubt_copied(stored.manifest) if stored else None
-    if stored is None or doubted is None or doubted == stored.manifest:
+    if stored is None:
         return ""
-    replace_manifest(layout.job(job), doubted, stored.version)
-    return "doubted"
+    if stored.manifest.state is JobState.TAKEN:
+        return HELD
+    doubted = doubt_copied(stored.manifest)
+    if doubted == stored.manifest:
+        return ""
+    replace_manifest(folder, doubted, stored.version)
+    return DOUBTED
