@@ -51,7 +51,9 @@ def _tell(root: Path, place: str, job: Manifest) -> None:
     for part in job.parts:
         _tell_part(part)
     if place == "hold":
-        for text in read_reason(root, job.job):
+        problem, fix = read_reason(root, job.job)
+        is_told = any(part.doubt == problem for part in job.parts)
+        for text in (fix,) if is_told else (problem, fix):
             typer.echo(fill(text, WIDTH, initial_indent="  ", subsequent_indent="    "))
     if job.published_at:
         typer.echo(f"  {job.published_at}  published")

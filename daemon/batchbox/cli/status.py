@@ -84,7 +84,10 @@ FLAG_MEANS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is take
 
 def _tell_lines(*texts: str) -> None:
     for text in texts:
-        typer.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    "))
+        # a command that is shown has to be one piece
+        typer.echo(
+            textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        )
 
 
 def _tell_inbox(found: Survey) -> None:
@@ -132,7 +135,8 @@ def _tell_held(held: list[HeldJob]) -> None:
         return
     typer.echo(f"Held for a person: {len(held)}")
     for one in held[:SHOWN]:
-        _tell_row(_file(one), one.problem, one.fix, f"hold/{one.job}")
+        typer.echo(f"  {_file(one)}  (hold/{one.job})")
+        _tell_lines(*filter(None, (f"  {one.problem}", f"  {one.fix}")))
     _tell_rest(len(held))
 
 

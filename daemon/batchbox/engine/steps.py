@@ -126,6 +126,6 @@ def _end_early(
 def _park(ctx: Context, job: Manifest) -> None:
     is_gone = any(part.state is PartState.GONE for part in job.parts)
     problem = "; ".join(part.doubt or "" for part in job.parts if part.state in HELD)
-    fix = (GONE_FIX if is_gone else UNDECIDED_FIX).replace("JOB", job.job)
+    fix = GONE_FIX if is_gone else UNDECIDED_FIX
     ctx.spool.park(job.job, problem, fix)
     log.error("job.held", job=job.job, problem=problem, fix=fix)
