@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import anthropic
 import httpx2
@@ -37,6 +37,10 @@ SOCKET_OPTIONS: list[tuple[int, int, int] | tuple[int, int, bytes | bytearray]] 
 ]
 if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux only
     SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALL_SECONDS * 1000)))
+
+
+def _path(batch_id: str) -> str:
+    return f"{BATCHES}/{quote(batch_id, safe='')}"
 
 
 class _WithheldBody:
@@ -136,7 +140,7 @@ class AnthropicApi:
     def retrieve(self, batch_id: str) -> Batch | None:
         """Ask for one batch; a 404 is normal for a while after its creation."""
         try:
-            answer = self._reader.get(f"{BATCHES}/{batch_id}", cast_to=httpx2.Response)
+            answer = self._reader.get(_path(batch_id), cast_to=httpx2.Response)
         except anthropic.APIError as error:
             if is_not_found(error):
                 return None
@@ -152,7 +156,7 @@ class AnthropicApi:
     def cancel(self, batch_id: str) -> bool:
         """Ask for a batch's end; one that has ended, or is not to be seen yet, cannot be canceled."""
         try:
-            self._reader.post(f"{BATCHES}/{batch_id}/cancel", cast_to=httpx2.Response)
+            self._reader.post(f"{_path(batch_id)}/cancel", cast_to=httpx2.Response)
         except anthropic.APIError as error:
             if isinstance(
                 error, (anthropic.NotFoundError, anthropic.BadRequestError, anthropic.ConflictError)
@@ -182,7 +186,7 @@ class AnthropicApi:
             answer.close()
 
     def _results_url(self, batch: Batch) -> str:
-        ours = f"{self._base_url}{BATCHES}/{batch.id}/results"
+        ours = f"{self._base_url}{_path(batch.id)}/results"
         named = urljoin(ours, batch.results_url or ours)
         same_origin = urlsplit(named)[:2] == urlsplit(ours)[:2]
         return named if same_origin else ours

@@ -45,7 +45,7 @@ def explain_create(error: anthropic.APIError, committed: bool, key: str) -> Batc
         if definite and _may_change(status, envelope):
             return explain_read(error, key)
         if definite or status == TOO_LARGE:
-            return _refusal(error, envelope)
+            return _refusal(error, envelope, key)
     if committed:
         return InDoubt(_describe(error, key))
     return explain_read(error, key)
@@ -95,9 +95,9 @@ def _may_change(status: int, envelope: Mapping[str, object]) -> bool:
     return status in WAITING_STATUS or _code(envelope) in WAITING_CODES or _tells_spend_limit(envelope)
 
 
-def _refusal(error: anthropic.APIStatusError, envelope: Mapping[str, object]) -> Refused:
+def _refusal(error: anthropic.APIStatusError, envelope: Mapping[str, object], key: str) -> Refused:
     fix = FIXES.get(error.status_code, "correct what the API complains of and drop the file again")
-    brief = _summarize(error, envelope)
+    brief = _summarize(error, envelope, key)
     kind = {413: "request_too_large"}.get(error.status_code, "invalid_request_error")
     inner = dict(envelope) or {"type": kind, "message": brief}
     problem = f"{brief}: {envelope['message']}" if "message" in envelope else brief
@@ -115,7 +115,7 @@ def _describe(error: anthropic.APIError, key: str) -> str:
     """Say what happened, fit for a log: the API's own words only where they are about the account."""
     if isinstance(error, anthropic.APIStatusError):
         envelope = _envelope(error, key)
-        brief = _summarize(error, envelope)
+        brief = _summarize(error, envelope, key)
         if error.status_code in ABOUT_THE_ACCOUNT or _tells_spend_limit(envelope):
             return f"{brief}: {str(envelope.get('message', ''))[:WORDS_SHOWN]}" if envelope else brief
         return brief
@@ -125,8 +125,8 @@ def _describe(error: anthropic.APIError, key: str) -> str:
     return _strike(f"the connection to the API failed ({cause or error})", key)
 
 
-def _summarize(error: anthropic.APIStatusError, envelope: Mapping[str, object]) -> str:
+def _summarize(error: anthropic.APIStatusError, envelope: Mapping[str, object], key: str) -> str:
     if not envelope:
         return f"the API's address answered {error.status_code}, not in the API's own words"
     request = f" (request {error.request_id})" if error.request_id else ""
-    return f"the API said {error.status_code} {envelope.get('type')}{request}"
+    return _strike(f"the API said {error.status_code} {envelope.get('type')}{request}", key)

@@ -5,10 +5,14 @@ strangers' batches too, one odd entry must not hide the others. What cannot be k
 as possible: without a count it may be ours.
 """
 
+import re
+
 import msgspec
 
 from batchbox.core.errors import TryLater
 from batchbox.core.storage import Batch, Page
+
+ID = re.compile(r"[A-Za-z0-9_.:-]{1,256}")
 
 
 class _Counts(msgspec.Struct):
@@ -47,7 +51,10 @@ _page = msgspec.json.Decoder(_Page)
 def read_batch(body: bytes) -> Batch:
     """Return the batch that *body* describes. Raise `TryLater` if it does not describe one."""
     try:
-        return _convert(_batch.decode(body))
+        batch = _batch.decode(body)
+        if not ID.fullmatch(batch.id):
+            raise TryLater("the API's answer is not a batch: its id is none", shared=True)
+        return _convert(batch)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TryLater(f"the API's answer is not a batch: {error}", shared=True) from None
 

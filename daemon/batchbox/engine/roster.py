@@ -104,7 +104,8 @@ class Roster:
                 dismiss(command.name)
             done = self._cancel(command) or self._bring_back(command)
             if done:
-                self._memory.forget(command.job)
+                self._memory.jobs.pop(command.job, None)  # but not since when it is in doubt
+                self._memory.backoffs.pop(command.job, None)
                 self.take_up(command.job)
             dismiss(command.name)
         except (Damaged, TryLater, OSError) as error:
