@@ -162,8 +162,9 @@ def test_an_empty_name_means_no_job(box: Box, sandbox: Sandbox) -> None:
         refuse(box, 2, "cancel", "")
 
 
-@pytest.mark.parametrize("is_up", [True, False])
-@pytest.mark.parametrize("verb", ["cancel", "release", "resubmit"])
+@pytest.mark.parametrize(
+    ("verb", "is_up"), [("cancel", True), ("cancel", False), ("release", False), ("resubmit", True)]
+)
 def test_a_held_file_is_decided(box: Box, sandbox: Sandbox, verb: str, is_up: bool) -> None:
     """What a person decides is done at once, or, where the daemon is down, at its next start."""
     with box.running() as daemon:

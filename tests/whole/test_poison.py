@@ -108,7 +108,14 @@ def test_put_aside_after_three_deaths(box: Box, sandbox: Sandbox, tally: Counter
     assert len(sandbox.batches()) == 3
 
 
-@pytest.mark.parametrize("way", ["the command", "the command while it is down", "a move by hand"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "the command",
+        pytest.param("the command while it is down", marks=pytest.mark.slow),
+        pytest.param("a move by hand", marks=pytest.mark.slow),
+    ],
+)
 def test_an_answer_that_kills(box: Box, sandbox: Sandbox, way: str, tally: Counter[str]) -> None:
     """Deaths in the midst of an answer count as well; released, it is fetched, and paid for once."""
     box.drop("poison.jsonl", TWO)
@@ -133,6 +140,7 @@ def test_an_answer_that_kills(box: Box, sandbox: Sandbox, way: str, tally: Count
     assert len(sandbox.batches()) == 1
 
 
+@pytest.mark.slow
 def test_dies_again_after_a_release(box: Box, sandbox: Sandbox, tally: Counter[str]) -> None:
     """A release forgives what was: three more deaths put it aside again, fewer do not."""
     box.drop("poison.jsonl", TWO)
@@ -166,6 +174,7 @@ def test_clean_stops_do_not_count(box: Box, sandbox: Sandbox, tally: Counter[str
     assert not files_suspected(daemon)
 
 
+@pytest.mark.slow
 def test_deaths_between_steps_do_not_count(tmp_path: Path, tally: Counter[str]) -> None:
     """Killed while it only waits for its batch, a file is suspected of nothing."""
     root = tmp_path / "spool"

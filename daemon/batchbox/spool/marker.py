@@ -156,7 +156,7 @@ def prove(layout: Layout) -> None:
         for folder in FOLDERS:
             durable.make_folder(layout.root / folder)
         os.close(os.open(here, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        for folder in ("inbox", "outbox", "rejected", "hold", "done", "state"):
+        for folder in ("inbox", "outbox", "rejected", "hold", "done", "control", "state"):
             there = layout.root / folder / name
             os.rename(here, there)
             here = there
