@@ -31,6 +31,18 @@ class Order:
     traced: bool
 
 
+class Tracer:
+    """What traces this process, if anything does. Opened before anybody is told whom to trace."""
+
+    def __init__(self) -> None:
+        self._status = os.open(STATUS, os.O_RDONLY)
+
+    def wait(self) -> None:
+        """Return once it has attached itself; make no call that it could count."""
+        while b"TracerPid:\t0\n" in os.pread(self._status, 4096, 0):
+            pass
+
+
 class Nursery:
     """The process, seen from the test."""
 
@@ -59,21 +71,14 @@ class Nursery:
             process.stdin.close()
 
 
-def await_tracer() -> None:
-    """Return once a tracer has attached itself to this process; make no call that it could count."""
-    status = os.open(STATUS, os.O_RDONLY)
-    while b"TracerPid:\t0\n" in os.pread(status, 4096, 0):
-        pass
-    os.close(status)
-
-
 def live(order: Order) -> int:
-    """Be the daemon; return its exit code."""
+    """Be the daemon, whose id is told once only its own calls are left; return its exit code."""
     from batchbox.cli.main import main  # noqa: PLC0415  loaded long before, by `serve`
 
     shorten_waits()
     signal.alarm(DEADLINE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    told = os.dup(1)
     log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 2)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
@@ -81,8 +86,11 @@ def live(order: Order) -> int:
     os.environ.clear()
     os.environ.update(order.environment)
     sys.argv = ["batchbox", "run", "--until-idle"]
+    tracer = Tracer()
+    os.write(told, f"{os.getpid()}\n".encode())
+    os.close(told)
     if order.traced:
-        await_tracer()
+        tracer.wait()
     try:
         main()
     except SystemExit as end:
@@ -112,14 +120,7 @@ def serve() -> None:
         child = os.fork()
         if not child:
             os._exit(live(Order(**json.loads(line))))
-        tell(child)
-        tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-
-
-def tell(number: int) -> None:
-    """Write a line to whoever reads."""
-    sys.stdout.write(f"{number}\n")
-    sys.stdout.flush()
+        os.write(1, f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n".encode())
 
 
 if __name__ == "__main__":
