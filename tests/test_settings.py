@@ -245,7 +245,7 @@ def test_a_queue_has_what_it_says_and_the_rest_of_all(
     rules = load(toml).for_queue(queue)
     found = read_line(1, b'"Hi"', rules.defaults)
     assert isinstance(found, Request)
-    assert json.loads(found.params) == expected | {"messages": [{"role": "user", "content": "Hi"}]}
+    assert json.loads(bytes(found.params)) == expected | {"messages": [{"role": "user", "content": "Hi"}]}
     assert (rules.skips_bad_lines, rules.names_by_job) == (skips, by_job)
 
 

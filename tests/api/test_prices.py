@@ -1,29 +1,86 @@
-"""What a row costs: half of the usual price where it is known, and nothing made up where not."""
+"""What rows cost: half of the usual price where it is known, and nothing made up where not."""
 
+import json
 from datetime import UTC, datetime
+from random import Random
+from typing import Any
 
+import msgspec
 import pytest
+from genai_prices import extract_usage
 
 from batchbox.api.client import AnthropicApi
-from batchbox.api.prices import price_row
+from batchbox.api.prices import find_tiers, price_rows
+from batchbox.core.ledger import read_row
+from batchbox.core.usage import Spent, Usage
+from batchbox.engine.tally import Tally
 
 AT = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
-USAGE = b'{"input_tokens":1000,"output_tokens":1000}'
+THOUSAND = {"input_tokens": 1000, "output_tokens": 1000}
+TIERED = "claude-sonnet-4-5"
 
 
-@pytest.mark.parametrize(("model", "dollars"), [("claude-sonnet-4-5", 0.009), ("claude-haiku-4-5", 0.003)])
+def spend(*usages: dict[str, Any]) -> Spent:
+    spent = Spent()
+    for usage in usages:
+        spent.add(msgspec.convert(usage, Usage))
+    return spent
+
+
+@pytest.mark.parametrize(("model", "dollars"), [(TIERED, 0.009), ("claude-haiku-4-5", 0.003)])
 def test_known(model: str, dollars: float) -> None:
     """A thousand tokens in and out cost half of what the price list says for a single call."""
-    assert price_row(model, USAGE, AT) == pytest.approx(dollars)
+    assert price_rows(model, spend(THOUSAND), AT) == pytest.approx(dollars)
 
 
 @pytest.mark.parametrize("model", ["claude-of-tomorrow", "gpt-4o", "", "unknown"])
 def test_unknown(model: str) -> None:
     """A model without a price costs an unknown sum, never 0."""
-    assert price_row(model, USAGE, AT) is None
+    assert price_rows(model, spend(THOUSAND), AT) is None
+    assert find_tiers(model, AT) == ()
 
 
-def test_usage_with_more_fields_than_known(api: AnthropicApi) -> None:
-    """What the API adds to its usage does not get into the way of the price."""
-    usage = b'{"input_tokens":1000,"output_tokens":0,"service_tier":"batch","new":{"a":[1]}}'
-    assert api.price("claude-sonnet-4-5", usage, AT) == pytest.approx(0.0015)
+def test_tiers_are_those_of_the_price_list(api: AnthropicApi) -> None:
+    """A request over 200,000 tokens costs another rate with some models, and none with others."""
+    assert api.tiers(TIERED, AT) == (200_000,)
+    assert api.tiers("claude-opus-4-1", AT) == ()
+
+
+def make_usage(random: Random) -> dict[str, Any]:
+    """Return usage of every kind that costs something, on either side of a tier."""
+    written = random.randrange(40_000)
+    for_long = random.randrange(written + 1)
+    return {
+        "input_tokens": random.choice([random.randrange(400_000), 200_000, 200_001, None]),
+        "output_tokens": random.randrange(9_000),
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": random.choice([0, None, random.randrange(50_000)]),
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": written - for_long,
+            "ephemeral_1h_input_tokens": for_long,
+        },
+        "server_tool_use": random.choice([None, {"web_search_requests": random.randrange(3)}]),
+        "service_tier": "batch",
+        "new": {"a": [1]},
+    }
+
+
+@pytest.mark.parametrize("model", [TIERED, "claude-haiku-5-5", "claude-opus-4-1"])
+def test_rows_priced_together_cost_what_they_cost_alone(api: AnthropicApi, model: str) -> None:
+    """The sum for a part is, to a billionth of a dollar, the price library's own for each of its rows."""
+    usages = [make_usage(Random(seed)) for seed in range(200)]
+    tally = Tally(api, AT)
+    for number, usage in enumerate(usages):
+        message = {"model": model, "usage": usage}
+        line = json.dumps({"custom_id": "a-x", "result": {"type": "succeeded", "message": message}})
+        tally.enter(number, read_row(line.encode()))
+    known = [usage | {"input_tokens": usage["input_tokens"] or 0} for usage in usages]
+    alone = [
+        extract_usage({"model": model, "usage": usage}, provider_id="anthropic")
+        .calc_price(price_context={"processing": "batch"}, genai_request_timestamp=AT)
+        .total_price
+        for usage in known
+    ]
+    found = tally.usage()[model]
+    assert found.requests == len(usages)
+    assert found.cost_usd == pytest.approx(float(sum(alone)), abs=1e-9)

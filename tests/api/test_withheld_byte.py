@@ -1,5 +1,6 @@
 """Nothing can exist before `commit` has returned, whatever ends the call, and whenever."""
 
+import io
 import signal
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.errors import InDoubt, Lost, Offline, TryLater
+from batchbox.core.errors import Damaged, InDoubt, Lost, Offline
 from batchbox.core.storage import Body
 from batchbox.sandbox.remote import Sandbox
 from tests.api.conftest import ANSWER_SECONDS, Sender, catch
@@ -15,7 +16,7 @@ from tests.api.wire import KEY, as_body, recording, write_body
 from tests.support.daemon import wait_for
 
 CHILD = """
-import io, os, signal, sys, threading
+import io, os, signal, sys, threading, zlib
 from batchbox.api.client import AnthropicApi
 from batchbox.core.storage import Body
 
@@ -36,7 +37,8 @@ def commit():
     if how == "just after":
         threading.Timer(0, die).start()
 
-AnthropicApi(lambda: "sandbox", url).create(Body(lambda: io.BytesIO(data), len(data)), commit)
+body = Body(lambda: io.BytesIO(data), len(data), zlib.crc32(data))
+AnthropicApi(lambda: "sandbox", url).create(body, commit)
 """
 
 
@@ -108,11 +110,23 @@ def test_commit_is_killed(sandbox: Sandbox) -> None:
     assert sandbox.batches() == []
 
 
-def test_body_is_shorter_than_said(send: Sender) -> None:
-    """A body that lost its end on the disk is not sent as if it were whole."""
+@pytest.mark.parametrize("change", [2, 1, -1, -2])
+def test_body_is_not_as_long_as_said(send: Sender, change: int) -> None:
+    """A body that lost its end on the disk, or found another, is not sent as if it were whole."""
     whole = as_body(write_body())
-    sent = send(Body(whole.open, whole.size + 2))
-    assert type(sent.error) is TryLater
+    sent = send(Body(whole.open, whole.size + change, whole.crc32))
+    assert type(sent.error) is Damaged
+    assert (sent.commits, sent.accepted) == (0, 0)
+
+
+@pytest.mark.parametrize("place", [0, 1, 1 << 18, -2, -1])
+def test_body_is_not_what_was_written(send: Sender, place: int) -> None:
+    """A body in which one bit has changed stays without its last byte, wherever that is."""
+    whole = write_body(padding=1 << 19)
+    rotten = bytearray(whole)
+    rotten[place] ^= 1
+    sent = send(Body(lambda: io.BytesIO(rotten), len(whole), as_body(whole).crc32))
+    assert type(sent.error) is Damaged
     assert (sent.commits, sent.accepted) == (0, 0)
 
 
@@ -122,7 +136,7 @@ def test_body_cannot_be_opened(send: Sender) -> None:
     def fail() -> None:
         raise OSError(5, "disk")
 
-    sent = send(Body(fail, 100))  # type: ignore[arg-type]
+    sent = send(Body(fail, 100, 0))  # type: ignore[arg-type]
     assert isinstance(sent.error, OSError)
     assert (sent.commits, sent.accepted) == (0, 0)
 

@@ -29,7 +29,7 @@ def complain(text: str | bytes, number: int = 7) -> Mistake:
 
 def make_part(state: PartState = PartState.READY, number: int = 1, **facts: Any) -> Part:
     """Return a part of two requests in *state*."""
-    usual = {"nonce": NONCE, "requests": 2, "bytes": 10, "sha256": "0" * 64}
+    usual = {"nonce": NONCE, "requests": 2, "bytes": 10, "crc32": 0}
     return Part(number=number, state=state, **{**usual, **facts})
 
 

@@ -99,7 +99,7 @@ def check_paid_once(engine: Engine, sandbox: Sandbox) -> None:
         assert nonce in owners, "a batch was paid that no manifest knows"
         part = owners[nonce]
         assert part.batch_id in (batch["id"], None)
-        assert (part.requests, part.bytes, part.sha256) == (batch["count"], batch["bytes"], batch["sha256"])
+        assert (part.requests, part.bytes, part.crc32) == (batch["count"], batch["bytes"], batch["crc32"])
         paid.append(nonce)
     assert len(paid) == len(set(paid)), "a part was paid twice"
     collected = {part.nonce for part in parts if part.state is PartState.COLLECTED}

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from batchbox.api.prices import price_row
+from batchbox.api.prices import find_tiers
 from batchbox.core.storage import Spool
 from batchbox.sandbox.remote import Sandbox
 from batchbox.spool.marker import make_spool
@@ -62,7 +62,7 @@ def run(
 ) -> list[str]:
     """Run the engine as the daemon's user; *act* before its first call *name*. Return why files wait."""
     "localhost".encode("idna")  # what is imported late may lie where only we can read
-    price_row("claude-sonnet-5-5", b"{}", datetime.now(UTC))  # noqa: TID251
+    find_tiers("claude-sonnet-5-5", datetime.now(UTC))  # noqa: TID251
 
     def work() -> list[str]:
         become(NOBODY)

@@ -111,14 +111,15 @@ def test_an_answer_that_quotes_the_prompt(
 LOCAL = "raise ZeroDivisionError"
 CARRIED = "raise UnicodeDecodeError('x', raw, 0, 1, 'y')"
 BUG = """
-import batchbox.engine.ingest as ingest
-real, calls = ingest.read_line, []
-def read_line(number, raw, defaults):
+import batchbox.engine.reading as reading
+real, calls = reading.read_plain, []
+def read_plain(first, lines):
+    raw = lines[0]
     calls.append(1)
     if len(calls) == 1:
         {act}
-    return real(number, raw, defaults)
-ingest.read_line = read_line
+    return real(first, lines)
+reading.read_plain = read_plain
 """
 
 

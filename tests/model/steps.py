@@ -20,10 +20,10 @@ from batchbox.api.failures import explain_create
 from batchbox.core import packing
 from batchbox.core.errors import BatchboxError, TryLater
 from batchbox.core.manifest import JobId, Manifest, Part
-from batchbox.core.marker import mark
 from batchbox.core.storage import Api, Batch, Body, Clock, Page, Spool, Stored
+from batchbox.core.usage import Spent
 from batchbox.engine.context import Context
-from batchbox.engine.index import Entry, write_entry
+from batchbox.engine.index import Entry, write_entries
 from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform
 from batchbox.engine.submit import Horizon, Submitted
 from batchbox.settings import Settings
@@ -98,15 +98,11 @@ class _Disk:
         if self._script.ask(Leave()) != DONE:
             raise OSError("no space left")
 
-    def describe(self, _job: JobId, name: str) -> tuple[int, str]:
-        part = self._part(name)
-        return part.bytes, part.sha256
-
     def open(self, _job: JobId, name: str) -> BinaryIO:
         if name not in self._files and "index" in name:
-            return BytesIO(write_entry(Entry(1, REQUEST, REQUEST)))
+            return BytesIO(write_entries([Entry(1, REQUEST, REQUEST)]))
         if name not in self._files:
-            item = packing.write_item(mark(REQUEST, self._part(name).nonce), b"{}")
+            item = packing.write_items([(REQUEST, b"{}")], self._part(name).nonce)
             return BytesIO(packing.HEAD + item + packing.TAIL)
         return BytesIO(self._files[name])
 
@@ -177,7 +173,10 @@ class Line:
         nonce, outcome = answer
         yield iter([b'{"custom_id":"%s-%s","result":{"type":"%s"}}\n' % (b"q", nonce.encode(), outcome)])
 
-    def price(self, _model: str, _usage: bytes, _at: datetime) -> float | None:
+    def tiers(self, _model: str, _at: datetime) -> tuple[int, ...]:
+        return ()
+
+    def price(self, _model: str, _spent: Spent, _at: datetime) -> float | None:
         return None
 
 

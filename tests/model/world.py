@@ -140,14 +140,14 @@ def _strip(part: Part) -> Part:
 def _key(part: Part) -> tuple[object, ...]:
     intent = part.intent and (part.intent.cursor, part.intent.date)
     facts = (part.key, part.state, part.nonce, intent, part.candidates, part.struck, part.batch_id)
-    return (*facts, part.adopting, part.abandoned, part.again, part.sha256)
+    return (*facts, part.adopting, part.abandoned, part.again, part.crc32)
 
 
 def make_jobs(limits: Limits) -> Iterator[Manifest]:
     """Yield the jobs with which a world begins: their parts are alike but for the nonce."""
     for name in JOBS[: limits.jobs]:
         parts = tuple(
-            Part(number=number, nonce=f"{name}{number}", requests=1, bytes=9, sha256="")
+            Part(number=number, nonce=f"{name}{number}", requests=1, bytes=9, crc32=0)
             for number in range(1, limits.parts + 1)
         )
         yield Manifest(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import Any
+from zlib import crc32
 
 from batchbox.core.errors import BatchboxError, InDoubt
 from batchbox.core.storage import Api, Batch, Body, Page
@@ -84,7 +85,7 @@ class Air:
         self._weather.on_the_way = [one for one in self._weather.on_the_way if one[0] > now]
         for moment, data, veil in due:
             with suppress(BatchboxError):  # it may be refused there
-                batch = self._real.create(Body(partial(BytesIO, data), len(data)), lambda: None)
+                batch = self._real.create(Body(partial(BytesIO, data), len(data), crc32(data)), lambda: None)
                 self._weather.hidden[batch.id] = moment + veil
 
     def _is_hidden(self, batch_id: str) -> bool:

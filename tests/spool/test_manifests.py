@@ -46,7 +46,7 @@ def make_full_manifest() -> Manifest:
         nonce="abcdefghijkl",
         requests=3,
         bytes=4,
-        sha256="0f",
+        crc32=15,
         intent=Intent(cursor="msgbatch_1", date="Thu, 01 Jan 2026 00:00:00 GMT"),
         candidates=("msgbatch_2",),
         struck=("msgbatch_3", "msgbatch_4"),

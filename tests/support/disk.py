@@ -255,7 +255,7 @@ class CountedApi:
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._real, name)
-        if name == "price":
+        if name in ("price", "tiers"):
             return call
 
         def performed(*arguments: Any, **named: Any) -> Any:

@@ -227,7 +227,7 @@ class Siege:
         nonces = [{one.rpartition("-")[2] for one in batch["custom_ids"]} for batch in batches]
         assert all(len(nonce) == 1 for nonce in nonces), "a batch under two marks"
         assert len(set.union(*nonces)) == len(nonces), "two batches under one mark"
-        assert len({batch["sha256"] for batch in batches}) == len(batches), "a body was accepted twice"
+        assert len({batch["crc32"] for batch in batches}) == len(batches), "a body was accepted twice"
 
 
 @pytest.fixture

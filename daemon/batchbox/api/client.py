@@ -8,6 +8,7 @@ environment, and sends the key to no other origin.
 
 import socket
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,10 +18,11 @@ import anthropic
 import httpx2
 
 from batchbox.api.failures import explain_create, explain_read, is_not_found
-from batchbox.api.prices import price_row
+from batchbox.api.prices import find_tiers, price_rows
 from batchbox.api.wire import read_batch, read_page
-from batchbox.core.errors import Gone, InDoubt, TryLater
+from batchbox.core.errors import Damaged, Gone, InDoubt, TryLater
 from batchbox.core.storage import Batch, Body, Page
+from batchbox.core.usage import Spent
 
 BATCHES = "/v1/messages/batches"
 CHUNK = 1 << 18
@@ -44,7 +46,10 @@ def _path(batch_id: str) -> str:
 
 
 class _WithheldBody:
-    """Gives a body's bytes once, and calls *commit* when all but the last are out of our hands."""
+    """Gives a body's bytes once, and calls *commit* when all but the last are out of our hands.
+
+    Their checksum is taken on the way: a body that has rotted stays without its last byte, and so unpaid.
+    """
 
     def __init__(self, body: Body, commit: Callable[[], None]) -> None:
         self._body = body
@@ -60,18 +65,21 @@ class _WithheldBody:
             raise
 
     def _read(self) -> Iterator[bytes]:
+        checksum = 0
         with self._body.open() as file:
             left = self._body.size - 1
-            while left:
-                chunk = file.read(min(CHUNK, left))
-                if not chunk:
-                    raise TryLater("a part's body is shorter than its manifest says")
+            while left and (chunk := file.read(min(CHUNK, left))):
+                checksum = zlib.crc32(chunk, checksum)
                 left -= len(chunk)
                 yield chunk
-            last = file.read(1)
-            self._commit()
-            self.committed = True
-            yield last
+            last = file.read(2)  # and no more
+        if len(last) != 1 or zlib.crc32(last, checksum) != self._body.crc32:
+            raise Damaged(
+                "what was to be sent is not what was written", "check the disk, then drop the file again"
+            )
+        self._commit()
+        self.committed = True
+        yield last
 
 
 class AnthropicApi:
@@ -191,6 +199,10 @@ class AnthropicApi:
         same_origin = urlsplit(named)[:2] == urlsplit(ours)[:2]
         return named if same_origin else ours
 
-    def price(self, model: str, usage: bytes, at: datetime) -> float | None:
+    def tiers(self, model: str, at: datetime) -> tuple[int, ...]:
         """Ask the price library."""
-        return price_row(model, usage, at)
+        return find_tiers(model, at)
+
+    def price(self, model: str, spent: Spent, at: datetime) -> float | None:
+        """Ask the price library."""
+        return price_rows(model, spent, at)

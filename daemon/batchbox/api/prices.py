@@ -1,28 +1,55 @@
-"""What a row costs in a batch, by the price tables of `genai-prices`; unknown is None, never 0."""
+"""What rows cost in a batch, by the price tables of `genai-prices`; unknown is None, never 0.
+
+One calculation takes longer than a row takes in all. But a price is a sum of rates times counts, and the
+rates depend on nothing but the tier that a request falls into; so rows of one tier are priced together, as
+many times their mean.
+"""
 
 from datetime import datetime
-from functools import lru_cache
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+from batchbox.core.usage import Spent
+
+if TYPE_CHECKING:
+    from genai_prices.types import PriceCalculation
 
 PROVIDER = "anthropic"
-REMEMBERED = 4096
+ANY = {"input_tokens": 1, "output_tokens": 1}
 
 
-def price_row(model: str, usage: bytes, at: datetime) -> float | None:
-    """Return US dollars for *usage* (the JSON of a message's usage) of *model* in a batch at *at*."""
-    return _price(model, usage, at.replace(minute=0, second=0, microsecond=0))
+def find_tiers(model: str, at: datetime) -> tuple[int, ...]:
+    """Return the numbers of input tokens beyond which a request of *model* costs another rate, in order."""
+    found = _calculate(model, ANY, at)
+    prices = vars(found.model_price).values() if found else ()
+    return tuple(sorted({tier.start for price in prices for tier in getattr(price, "tiers", ())}))
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _price(model: str, usage: bytes, at: datetime) -> float | None:
+def price_rows(model: str, spent: Spent, at: datetime) -> float | None:
+    """Return US dollars for what rows of *model*, all in the same tier, used in a batch at *at*."""
+    found = _calculate(model, _mean(spent), at)
+    return float(found.total_price * spent.requests) if found else None
+
+
+def _mean(spent: Spent) -> dict[str, Any]:
+    def divide(number: int) -> Decimal:
+        return Decimal(number) / spent.requests
+
+    fields = {name: value for name, value in vars(spent).items() if name != "requests"}
+    return {
+        name: divide(value)
+        if isinstance(value, int)
+        else {field: divide(getattr(value, field)) for field in value.__struct_fields__}
+        for name, value in fields.items()
+    }
+
+
+def _calculate(model: str, usage: dict[str, Any], at: datetime) -> "PriceCalculation | None":
     # imported on first use: its tables take a quarter of a second, and most commands need no price
     from genai_prices import extract_usage  # noqa: PLC0415
 
     try:
-        message = {"model": model, "usage": msgspec.json.decode(usage)}
-        extracted = extract_usage(message, provider_id=PROVIDER)
-        price = extracted.calc_price(price_context={"processing": "batch"}, genai_request_timestamp=at)
-    except (LookupError, ValueError, TypeError, ArithmeticError, msgspec.MsgspecError):
+        extracted = extract_usage({"model": model, "usage": usage}, provider_id=PROVIDER)
+        return extracted.calc_price(price_context={"processing": "batch"}, genai_request_timestamp=at)
+    except (LookupError, ValueError, TypeError, ArithmeticError):
         return None
-    return float(price.total_price)

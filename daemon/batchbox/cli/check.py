@@ -11,7 +11,7 @@ import typer
 from batchbox.cli.options import ConfigOption, JsonOption, SpoolOption, read_settings
 from batchbox.core.errors import Stop
 from batchbox.core.names import show
-from batchbox.engine.ingest import Reading, measure
+from batchbox.engine.ingest import measure
 from batchbox.settings import BAD_SETTINGS, Settings
 
 WITH_MISTAKES = 1
@@ -47,8 +47,7 @@ def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:
         raise Stop(f"{name} is not a file", "name a file", code=BAD_SETTINGS)
     with open(descriptor, "rb", buffering=1 << 18) as file:
         rules = settings.for_queue(queue)
-        reading = Reading(file, rules, settings.max_part_bytes, skipped=None)
-        parts = measure(reading, settings.max_part_requests, settings.max_part_bytes)
+        reading, parts = measure(file, rules, settings.max_part_requests, settings.max_part_bytes)
         found = reading.conclude()
     return {
         "file": name,

@@ -1,17 +1,17 @@
 """The ledger: rows in = rows out, or the part is not done."""
 
 import re
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 
 from batchbox.core.errors import TryLater
-from batchbox.core.manifest import Tokens
 from batchbox.core.marker import unmark
+from batchbox.core.usage import Usage
 
 RETRIED_ERRORS = frozenset({"overloaded_error", "api_error", "timeout_error", "rate_limit_error"})
+SUCCEEDED = "succeeded"
 SHOWN = 3  # ids named in a complaint
 
 
@@ -21,19 +21,23 @@ class _Error(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
-    cache_creation_input_tokens: int | None = 0
-    cache_read_input_tokens: int | None = 0
-
-
 class _Message(msgspec.Struct):
     model: str | None = None
-    usage: msgspec.Raw = msgspec.Raw(b"null")
+    usage: Usage | None = None
 
 
 class _Result(msgspec.Struct):
+    type: str
+    error: msgspec.Raw = msgspec.Raw(b"null")
+    message: _Message | None = None
+
+
+class _OddMessage(msgspec.Struct):
+    model: msgspec.Raw = msgspec.Raw(b"null")
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _OddResult(msgspec.Struct):
     type: str
     error: msgspec.Raw = msgspec.Raw(b"null")
     message: msgspec.Raw = msgspec.Raw(b"null")
@@ -44,8 +48,7 @@ class _Row(msgspec.Struct):
     result: msgspec.Raw
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One line of results: whose it is, how it ended, and the result as the bytes that came."""
 
     wire_id: str
@@ -54,15 +57,16 @@ class Row:
     reason: str
     again: bool  # the service's fault, not the request's: worth another try
     model: str = ""
-    usage: bytes = b""
+    usage: Usage | None = None
 
 
 _rows = msgspec.json.Decoder(_Row)
 _results = msgspec.json.Decoder(_Result)
+_odd_results = msgspec.json.Decoder(_OddResult)
+_odd_messages = msgspec.json.Decoder(_OddMessage)
 _errors = msgspec.json.Decoder(_Error)
-_messages = msgspec.json.Decoder(_Message)
 _texts = msgspec.json.Decoder(str)
-_usages = msgspec.json.Decoder(_Usage)
+_usages = msgspec.json.Decoder(Usage)
 
 # what an answer may hold that strict JSON does not: half a character, and numbers that are none
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -75,27 +79,39 @@ T = TypeVar("T")
 def read_row(line: bytes) -> Row:
     """Return what *line* says. Raise `TryLater` if it is not a row: the stream was damaged."""
     try:
-        line.decode()
+        _ = line.isascii() or line.decode()
         row, result = _decode(line)
         raw = bytes(row.result)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         row, result, raw = _decode_mended(line, error)
-    kind, reason = _describe(result)
-    message = _try(_messages, result.message) or _Message()
+    kind, reason = ("", "") if result.type == SUCCEEDED else _describe(result)
+    message = result.message or _Message()
     return Row(
-        wire_id=row.custom_id,
-        outcome=result.type,
-        result=raw,
-        reason=reason,
-        again=result.type == "expired" or (result.type == "errored" and kind in RETRIED_ERRORS),
-        model=message.model or "unknown",
-        usage=b"" if bytes(message.usage) == b"null" else bytes(message.usage),
+        row.custom_id,
+        result.type,
+        raw,
+        reason,
+        result.type == "expired" or (result.type == "errored" and kind in RETRIED_ERRORS),
+        message.model or "unknown",
+        message.usage,
     )
 
 
 def _decode(line: bytes) -> tuple[_Row, _Result]:
     row = _rows.decode(line)
-    return row, _results.decode(row.result)
+    try:
+        return row, _results.decode(row.result)
+    except msgspec.ValidationError:
+        return row, _decode_odd(row.result)
+
+
+def _decode_odd(raw: bytes) -> _Result:
+    """Read a result whose details are odd: that is no reason to keep a row back."""
+    result = _odd_results.decode(raw)
+    message = _try(_odd_messages, result.message) or _OddMessage()
+    return _Result(
+        result.type, result.error, _Message(_try(_texts, message.model), _try(_usages, message.usage))
+    )
 
 
 def _decode_mended(line: bytes, error: Exception) -> tuple[_Row, _Result, bytes]:
@@ -114,8 +130,8 @@ def _decode_mended(line: bytes, error: Exception) -> tuple[_Row, _Result, bytes]
     return row, result, found[1]
 
 
-def _try(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
-    """Return what *raw* says; an odd detail is no reason to keep a row back."""
+def _try(decoder: msgspec.json.Decoder[T], raw: bytes) -> T | None:
+    """Return what *raw* says, None if that is something else."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
@@ -135,44 +151,32 @@ def _describe(result: _Result) -> tuple[str, str]:
     return inner.type or "", f"{inner.type or 'error'}: {message}"
 
 
-def count_tokens(row: Row, cost_usd: float | None) -> Tokens:
-    """Return what *row* used, at that cost; usage that cannot be read is no reason to keep the row back."""
-    try:
-        usage = _usages.decode(row.usage)
-    except msgspec.DecodeError:
-        return Tokens(requests=1, cost_usd=None)
-    return Tokens(
-        requests=1,
-        input_tokens=usage.input_tokens or 0,
-        output_tokens=usage.output_tokens or 0,
-        cache_creation_input_tokens=usage.cache_creation_input_tokens or 0,
-        cache_read_input_tokens=usage.cache_read_input_tokens or 0,
-        cost_usd=cost_usd,
-    )
-
-
-@dataclass(slots=True)
 class Ledger:
-    """Holds the rows of one batch against the requests that went out in it."""
+    """Which of a part's requests have had their row. *bases*: what went out, in order, without the nonce."""
 
-    nonce: str
-    expected: AbstractSet[str]  # bases
-    _seen: set[str] = field(default_factory=set)
+    def __init__(self, nonce: str, bases: Iterable[str]) -> None:
+        self._nonce = nonce
+        self._numbers = {base: number for number, base in enumerate(bases)}
+        self._seen = bytearray(len(self._numbers))
 
-    def enter(self, wire_id: str) -> str:
-        """Count a row in and return its base. Raise `TryLater` if it cannot be ours, or is there twice."""
-        base = unmark(wire_id, self.nonce)
-        if base is None or base not in self.expected:
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def enter(self, wire_id: str) -> int:
+        """Count a row in; return its request's number. Raise `TryLater` if it is not ours, or there twice."""
+        number = self._numbers.get(unmark(wire_id, self._nonce) or "")
+        if number is None:
             raise TryLater(f'the results hold a row "{wire_id}" that was never asked for')
-        if base in self._seen:
+        if self._seen[number]:
             raise TryLater(f'the results hold the row "{wire_id}" twice')
-        self._seen.add(base)
-        return base
+        self._seen[number] = True
+        return number
 
     def close(self) -> None:
         """Raise `TryLater` unless every request has had its row."""
-        if len(self._seen) == len(self.expected):
+        count = self._seen.count(0)
+        if not count:
             return
-        missing = sorted(self.expected - self._seen)
-        some = ", ".join(missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
-        raise TryLater(f"{len(missing)} of {len(self.expected)} rows are missing from the results: {some}")
+        missing = sorted(base for base, number in self._numbers.items() if not self._seen[number])
+        some = ", ".join(missing[:SHOWN]) + (", …" if count > SHOWN else "")
+        raise TryLater(f"{count} of {len(self)} rows are missing from the results: {some}")

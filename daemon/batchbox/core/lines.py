@@ -18,6 +18,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from batchbox.core.manifest import Mistake
+from batchbox.core.marker import base_of
 
 T = TypeVar("T")
 Raw = msgspec.Raw
@@ -35,13 +36,13 @@ _fields = msgspec.json.Decoder(dict[str, Raw])
 _encode = msgspec.json.encode
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A line that can be sent: its number, its own id, and its params as bytes of JSON."""
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """A line that can be sent: its number, what stands for its id on the wire, its id, its params."""
 
     line: int
+    base: str
     custom_id: str
-    params: bytes
+    params: Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
     custom_id = _take_id(number, fields)
     params = _take_params(fields, defaults)
     _check_params(params)
-    body = fields["params"] if "params" in fields else _join(params)
-    return Request(number, custom_id, bytes(body))
+    body = fields["params"] if "params" in fields else Raw(_join(params))
+    return Request(number, base_of(number, custom_id), custom_id, body)
 
 
 def _require_utf8(text: bytes) -> None:

@@ -99,7 +99,7 @@ class Part(Record):
     nonce: str
     requests: int
     bytes: int
-    sha256: str
+    crc32: int  # of the body: it guards against a disk that errs, and nobody else can write there
     attempt: int = 0
     intent: Intent | None = None
     candidates: tuple[str, ...] = ()

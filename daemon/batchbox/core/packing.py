@@ -4,7 +4,12 @@ A body is one request a line, so that a part can be read again request by reques
 the brackets stand on lines of their own, and no JSON value holds a raw newline.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import msgspec
+
+from batchbox.core.marker import NONCE_CHARS, mark
 
 HEAD = b'{"requests":[\n'
 GLUE = b",\n"
@@ -13,11 +18,21 @@ FRAME = len(HEAD) + len(TAIL)
 
 _OPEN = b'{"custom_id":"'
 _MIDDLE = b'","params":'
+_CLOSE = b"}"
+_AROUND = len(_OPEN) + len(mark("", "")) + NONCE_CHARS + len(_MIDDLE) + len(_CLOSE)
+
+Json = bytes | msgspec.Raw
+Item = tuple[str, Json]  # base and params of one request
 
 
-def write_item(wire_id: str, params: bytes) -> bytes:
-    """Return one request as it goes out. *wire_id* holds nothing that JSON would escape."""
-    return _OPEN + wire_id.encode("ascii") + _MIDDLE + params + b"}"
+def write_items(items: Iterable[Item], nonce: str) -> bytes:
+    """Return requests as they go out, glued together. A base holds nothing that JSON would escape."""
+    middle = mark("", nonce).encode("ascii") + _MIDDLE
+    pieces: list[Json] = []
+    for base, params in items:
+        pieces += (_CLOSE + GLUE + _OPEN, base.encode("ascii"), middle, params)
+    pieces[:1] = [_OPEN]
+    return b"".join((*pieces, _CLOSE))
 
 
 def read_item(line: bytes) -> tuple[str, bytes]:
@@ -27,9 +42,14 @@ def read_item(line: bytes) -> tuple[str, bytes]:
     return wire_id.decode("ascii"), params
 
 
-def fits_alone(item: bytes, max_bytes: int) -> bool:
-    """Say whether *item* fits a part of its own."""
-    return FRAME + len(item) <= max_bytes
+def size_of(base: str, params: Json) -> int:
+    """Return how many bytes a request takes as it goes out, without glue."""
+    return _AROUND + len(base) + len(params)
+
+
+def fits_alone(size: int, max_bytes: int) -> bool:
+    """Say whether a request of *size* bytes fits a part of its own."""
+    return FRAME + size <= max_bytes
 
 
 @dataclass(slots=True)
@@ -41,11 +61,12 @@ class Packer:
     requests: int = 0
     size: int = FRAME
 
-    def add(self, item: bytes) -> bool:
-        """Count *item* in, or return False if it has to go into the next part."""
-        size = self.size + len(item) + (len(GLUE) if self.requests else 0)
-        if self.requests and (self.requests >= self.max_requests or size > self.max_bytes):
-            return False
-        self.requests += 1
-        self.size = size
-        return True
+    def fit(self, sizes: Sequence[int]) -> int:
+        """Count in as many requests as fit, the part's first in any case; return how many those are."""
+        for number, size in enumerate(sizes):
+            grown = self.size + size + (len(GLUE) if self.requests else 0)
+            if self.requests and (self.requests >= self.max_requests or grown > self.max_bytes):
+                return number
+            self.requests += 1
+            self.size = grown
+        return len(sizes)

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from batchbox.core.manifest import JobId, Manifest, Output, Owner
 from batchbox.core.settle import Finding, Incoming
+from batchbox.core.usage import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ class Spool(Protocol):
     def freeze(self, job: JobId) -> None:
         """Make the file that was taken one that nobody else can change; the one it was may go on changing."""
 
-    def open(self, job: JobId, name: str) -> BinaryIO:
-        """Open a file of the job's for reading."""
+    def open(self, job: JobId, name: str, here_and_there: bool = False) -> BinaryIO:
+        """Open a file of the job's for reading, from its start or *here_and_there*."""
 
     def has(self, job: JobId, name: str) -> bool:
         """Say whether the job has that file."""
@@ -171,6 +172,7 @@ class Body:
 
     open: Callable[[], BinaryIO]
     size: int
+    crc32: int
 
 
 class Api(Protocol):
@@ -180,7 +182,8 @@ class Api(Protocol):
         """Send *body*; call *commit* when all but its last byte is out. Return the batch.
 
         Raise `Refused` or `TryLater` only when the API definitely created nothing, or *commit* was not
-        called; `InDoubt` whenever it might have.
+        called; `InDoubt` whenever it might have. Raise `Damaged`, before *commit*, if what was read is not
+        what the checksum says.
         """
 
     def page(self, after: str | None = None, limit: int = 1000) -> Page:
@@ -195,8 +198,11 @@ class Api(Protocol):
     def rows(self, batch: Batch) -> AbstractContextManager[Iterator[bytes]]:
         """Stream the results as raw bytes. Raise `TryLater`, or `Gone` once they are archived."""
 
-    def price(self, model: str, usage: bytes, at: datetime) -> float | None:
-        """Return US dollars for a row's *usage* (its JSON) in a batch; None where that is not known."""
+    def tiers(self, model: str, at: datetime) -> tuple[int, ...]:
+        """Return the numbers of input tokens beyond which a request costs another rate, in order."""
+
+    def price(self, model: str, spent: Spent, at: datetime) -> float | None:
+        """Return US dollars for what rows of one tier used in a batch; None where that is not known."""
 
 
 class Clock(Protocol):

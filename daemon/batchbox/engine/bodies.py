@@ -1,36 +1,37 @@
 """The body of a part: the exact bytes that go out, one request on each line."""
 
-import hashlib
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from batchbox.core.packing import GLUE, HEAD, TAIL, read_item
+from batchbox.core.packing import GLUE, HEAD, TAIL, Item, read_item, write_items
 
 
 class BodyWriter:
-    """Writes a body and its digest."""
+    """Writes a body, every id under *nonce*, and their checksum."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, nonce: str) -> None:
         self._file = file
-        self._digest = hashlib.sha256()
-        self._glue = b""
+        self._nonce = nonce
+        self._checksum = 0
+        self._lead = HEAD
         self.size = 0
-        self._put(HEAD)
 
     def _put(self, data: bytes) -> None:
-        self._digest.update(data)
+        self._checksum = zlib.crc32(data, self._checksum)
         self._file.write(data)
         self.size += len(data)
 
-    def write(self, item: bytes) -> None:
-        """Add one request."""
-        self._put(self._glue + item)
-        self._glue = GLUE
+    def write(self, items: Iterable[Item]) -> None:
+        """Add requests; at least one."""
+        self._put(self._lead)
+        self._put(write_items(items, self._nonce))
+        self._lead = GLUE
 
-    def close(self) -> str:
-        """Write the end; return the SHA-256 of the whole."""
+    def close(self) -> int:
+        """Write the end; return the CRC-32 of the whole."""
         self._put(TAIL)
-        return self._digest.hexdigest()
+        return self._checksum
 
 
 def read_items(file: BinaryIO) -> Iterator[tuple[str, bytes]]:

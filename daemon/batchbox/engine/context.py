@@ -37,6 +37,11 @@ def index_name(label: str) -> str:
     return f"{label}.index.jsonl"
 
 
+def places_name(label: str) -> str:
+    """Return the name of the table that says where in a part's rows each result lies."""
+    return f"{label}.places"
+
+
 def rows_name(label: str) -> str:
     """Return the name of a part's rows as they were fetched."""
     return f"{label}.rows.jsonl"

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO, Self
 
 import msgspec
 
-from batchbox.core.ledger import Row
 from batchbox.core.lines import BOM
 from batchbox.core.manifest import Manifest
 from batchbox.engine.context import REQUEST, SKIPPED, Context
@@ -42,12 +41,12 @@ class ErrorsFile:
     ) -> None:
         self._files.__exit__(kind, error, trace)
 
-    def add(self, entry: Entry, row: Row) -> None:
+    def add(self, entry: Entry, outcome: str, problem: str) -> None:
         """Add a request that did not succeed."""
         self._add_skips(before=entry.line)
         original = self._original(entry.line)
         fields = {"line": entry.line, "custom_id": entry.custom_id}
-        reason = {"outcome": row.outcome, "problem": row.reason}
+        reason = {"outcome": outcome, "problem": problem}
         head = msgspec.json.encode(fields | {"reason": reason})[:-1]
         self._write(head + b',"request":' + original + b"}\n")
 

@@ -4,17 +4,18 @@ One short JSON array a request: line number, base (what went out before the nonc
 another, the producer's own id.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import msgspec
 
+from batchbox.core.lines import Request
+
 _entries = msgspec.json.Decoder(list[int | str])
+_encoder = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One request of a part."""
 
     line: int
@@ -22,14 +23,16 @@ class Entry:
     custom_id: str
 
 
-def write_entry(entry: Entry) -> bytes:
-    """Return *entry* as a line."""
-    own = [] if entry.custom_id == entry.base else [entry.custom_id]
-    return msgspec.json.encode([entry.line, entry.base, *own]) + b"\n"
+def write_entries(entries: Iterable[Entry | Request]) -> bytes:
+    """Return *entries* as lines."""
+    return _encoder.encode_lines(
+        (one.line, one.base) if one.base == one.custom_id else (one.line, one.base, one.custom_id)
+        for one in entries
+    )
 
 
 def read_entries(file: BinaryIO) -> Iterator[Entry]:
-    """Yield what `write_entry` wrote."""
+    """Yield what `write_entries` wrote."""
     for line in file:
         number, base, *own = _entries.decode(line)
         yield Entry(int(number), str(base), str(own[0] if own else base))

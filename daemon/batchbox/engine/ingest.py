@@ -4,32 +4,25 @@ What was checked is what is sent: the bodies are ours, and a producer that still
 no longer change them.
 """
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from typing import BinaryIO
 
-import msgspec
 import structlog
 
 from batchbox.core.errors import TryLater
-from batchbox.core.lines import Request, read_line
-from batchbox.core.manifest import Input, Manifest, Mistake, Part
-from batchbox.core.marker import NONCE_BYTES, base_of, mark, spell_nonce
-from batchbox.core.packing import Packer, fits_alone, write_item
+from batchbox.core.lines import Request
+from batchbox.core.manifest import Manifest, Part
+from batchbox.core.marker import NONCE_BYTES, spell_nonce
+from batchbox.core.packing import Packer, size_of
 from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
 from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_name
-from batchbox.engine.index import Entry, write_entry
+from batchbox.engine.index import write_entries
+from batchbox.engine.reading import Reading
 from batchbox.settings import QueueRules
-
-MISTAKES_KEPT = 100
-LINE_PIECE = 1 << 20
-QUOTED = 80  # characters of an id, in a complaint
-RAW_KEPT = 1 << 20  # of a skipped line, in the errors file
-BLANK_NONCE = spell_nonce(bytes(NONCE_BYTES))
 
 log = structlog.get_logger()
 
@@ -39,9 +32,9 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     stored, seen = _settle(ctx, stored)
     job = stored.manifest
     rules = ctx.settings.for_queue(job.source.queue)
-    with ctx.spool.open(job.job, REQUEST) as file, ctx.spool.create(job.job, SKIPPED) as skipped:
-        reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped)
-        parts = tuple(_write_parts(ctx, job, reading))
+    reading, parts = _read(ctx, job, rules, frozenset())
+    if repeated := reading.find_repeated():
+        reading, parts = _read(ctx, job, rules, repeated)
     if ctx.spool.request(job.job)[0] != seen:
         raise TryLater("the file was changed while it was checked", "it is checked once it stays as it is")
     return _conclude(ctx, stored, reading, parts, rules)
@@ -74,7 +67,7 @@ def _note_source(ctx: Context, stored: Stored, seen: Incoming) -> Stored:
 
 
 def _conclude(
-    ctx: Context, stored: Stored, reading: "Reading", parts: tuple[Part, ...], rules: QueueRules
+    ctx: Context, stored: Stored, reading: Reading, parts: tuple[Part, ...], rules: QueueRules
 ) -> Stored:
     found = reading.conclude()
     facts = {"input": found, "checked_at": ctx.stamp()}
@@ -96,141 +89,67 @@ def _conclude(
     return ctx.spool.save(job.after(Event.PASSED, parts=parts, **facts), stored.version)
 
 
-def _write_parts(ctx: Context, job: Manifest, reading: "Reading") -> Iterator[Part]:
-    requests = reading.requests()
-    waiting = next(requests, None)
+def _read(
+    ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
+) -> tuple[Reading, tuple[Part, ...]]:
+    with ctx.spool.open(job.job, REQUEST) as file, ctx.spool.create(job.job, SKIPPED) as skipped:
+        reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated)
+        return reading, tuple(_write_parts(ctx, job, reading))
+
+
+def _write_parts(ctx: Context, job: Manifest, reading: Reading) -> Iterator[Part]:
+    supply = reading.requests()
+    waiting = next(supply, [])
     for number in count(1):
-        if waiting is None:
+        if not waiting:
             return
         nonce = spell_nonce(ctx.entropy(NONCE_BYTES))
-        part = Part(number=number, nonce=nonce, requests=0, bytes=0, sha256="")
-        part, waiting = _write_part(ctx, job, part, chain([waiting], requests))
+        part = Part(number=number, nonce=nonce, requests=0, bytes=0, crc32=0)
+        part, waiting = _write_part(ctx, job, part, chain([waiting], supply))
         yield part
 
 
 def _write_part(
-    ctx: Context, job: Manifest, part: Part, requests: Iterator[Request]
-) -> tuple[Part, Request | None]:
-    """Write requests until *part* is full; return it, and the request that did not fit."""
+    ctx: Context, job: Manifest, part: Part, supply: Iterable[list[Request]]
+) -> tuple[Part, list[Request]]:
+    """Write requests until *part* is full; return it, and the requests at hand that did not fit."""
     packer = Packer(ctx.settings.max_part_requests, ctx.settings.max_part_bytes)
-    beyond = None
+    beyond: list[Request] = []
     with (
         ctx.spool.create(job.job, body_name(part.label)) as file,
         ctx.spool.create(job.job, index_name(part.label)) as index,
     ):
-        body = BodyWriter(file)
-        for request in requests:
-            base = base_of(request.line, request.custom_id)
-            item = write_item(mark(base, part.nonce), request.params)
-            if not packer.add(item):
-                beyond = request
+        body = BodyWriter(file, part.nonce)
+        for requests in supply:
+            fitting = packer.fit([size_of(one.base, one.params) for one in requests])
+            if fitting:
+                body.write((one.base, one.params) for one in requests[:fitting])
+                index.write(write_entries(requests[:fitting]))
+            beyond = requests[fitting:]
+            if beyond:
                 break
-            body.write(item)
-            index.write(write_entry(Entry(request.line, base, request.custom_id)))
-        sha256 = body.close()
-    facts = {"requests": packer.requests, "bytes": packer.size, "sha256": sha256}
+        crc32 = body.close()
+    facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32}
     return part.model_copy(update=facts), beyond
 
 
-def measure(reading: "Reading", max_requests: int, max_bytes: int) -> list[tuple[int, int]]:
-    """Return requests and bytes of each part that *reading* would make, writing nothing."""
+def measure(
+    file: BinaryIO, rules: QueueRules, max_requests: int, max_bytes: int
+) -> tuple[Reading, list[tuple[int, int]]]:
+    """Return what a reading of *file* finds, and requests and bytes of each part; write nothing."""
+    reading = Reading(file, rules, max_bytes, None)
+    packers = _pack(reading, max_requests, max_bytes)
+    if repeated := reading.find_repeated():
+        file.seek(0)
+        reading = Reading(file, rules, max_bytes, None, repeated)
+        packers = _pack(reading, max_requests, max_bytes)
+    return reading, [(packer.requests, packer.size) for packer in packers if packer.requests]
+
+
+def _pack(reading: Reading, max_requests: int, max_bytes: int) -> list[Packer]:
     packers = [Packer(max_requests, max_bytes)]
-    for request in reading.requests():
-        item = write_item(mark(base_of(request.line, request.custom_id), BLANK_NONCE), request.params)
-        if not packers[-1].add(item):
+    for requests in reading.requests():
+        sizes = [size_of(one.base, one.params) for one in requests]
+        while sizes := sizes[packers[-1].fit(sizes) :]:
             packers.append(Packer(max_requests, max_bytes))
-            packers[-1].add(item)
-    return [(packer.requests, packer.size) for packer in packers if packer.requests]
-
-
-class Reading:
-    """A pass over the lines of a file: yields the good ones, keeps the first complaints."""
-
-    def __init__(self, file: BinaryIO, rules: QueueRules, line_limit: int, skipped: BinaryIO | None) -> None:
-        self._file = file
-        self._rules = rules
-        self._limit = line_limit
-        self._skipped = skipped
-        self._ids: dict[str, int] = {}
-        self._hash = hashlib.sha256()
-        self.bytes = 0
-        self.lines = 0
-        self.good = 0
-        self.mistakes: list[Mistake] = []
-        self.mistakes_total = 0
-
-    def requests(self) -> Iterator[Request]:
-        """Yield what can be sent. Once the file is to be refused, only look for more mistakes."""
-        for number, raw, too_long in self._numbered():
-            found = _too_long(number, self._limit) if too_long else self._check(number, raw)
-            if isinstance(found, Mistake):
-                self._complain(found, raw)
-            elif found and (self._rules.skips_bad_lines or not self.mistakes_total):
-                self.good += 1
-                yield found
-
-    def _numbered(self) -> Iterator[tuple[int, bytes, bool]]:
-        """Yield number and bytes of each line; of one over the limit the beginning, and True."""
-        while piece := self._take():
-            self.lines += 1
-            pieces, size = [piece], len(piece)
-            while len(piece) == LINE_PIECE and not piece.endswith(b"\n"):
-                piece = self._take()
-                size += len(piece)
-                if size <= self._limit:
-                    pieces.append(piece)
-            yield self.lines, b"".join(pieces), size > self._limit
-
-    def _take(self) -> bytes:
-        piece = self._file.readline(LINE_PIECE)
-        self._hash.update(piece)
-        self.bytes += len(piece)
-        return piece
-
-    def _check(self, number: int, raw: bytes) -> Request | Mistake | None:
-        found = read_line(number, raw, self._rules.defaults)
-        if not isinstance(found, Request):
-            return found
-        before = self._ids.setdefault(found.custom_id, number)
-        if before != number:
-            problem = f"custom_id {_quote(found.custom_id)} was used in line {before} already"
-            return Mistake(line=number, problem=problem, fix="give each request an id of its own")
-        wire_id = mark(base_of(number, found.custom_id), BLANK_NONCE)
-        if not fits_alone(write_item(wire_id, found.params), self._limit):
-            return _too_long(number, self._limit)
-        return found
-
-    def _complain(self, mistake: Mistake, raw: bytes) -> None:
-        self.mistakes_total += 1
-        if len(self.mistakes) < MISTAKES_KEPT:
-            self.mistakes.append(mistake)
-        if self._skipped and self._rules.skips_bad_lines:
-            text = raw[:RAW_KEPT].rstrip(b"\r\n").decode(errors="backslashreplace")
-            reason = mistake.model_dump(exclude={"line"}, exclude_none=True)
-            entry = {"line": mistake.line, "reason": {"outcome": "skipped", **reason}, "raw": text}
-            self._skipped.write(msgspec.json.encode(entry) + b"\n")
-
-    def conclude(self) -> Input:
-        """Return what was found in the whole file; a file without any request is a mistake too."""
-        if not self.good and not self.mistakes_total:
-            fix = "write one request on each line and drop the file again"
-            problem, line = "the file holds no request", max(self.lines, 1)
-            self.mistakes.append(Mistake(line=line, problem=problem, fix=fix))
-            self.mistakes_total = 1
-        skipped = self.mistakes_total if self._rules.skips_bad_lines else 0
-        return Input(
-            lines=self.lines,
-            requests=self.good,
-            skipped=skipped,
-            bytes=self.bytes,
-            sha256=self._hash.hexdigest(),
-        )
-
-
-def _too_long(number: int, limit: int) -> Mistake:
-    problem = f"the request is larger than one batch may be ({limit:,} bytes)"
-    return Mistake(line=number, problem=problem, fix="make it smaller, or spread it over several requests")
-
-
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text if len(text) <= QUOTED else text[:QUOTED] + "…").decode()
+    return packers

@@ -1,29 +1,25 @@
 """Publish: results, then errors, then the receipt, each by one rename; then the job is archived."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import BinaryIO
 
 import msgspec
 import structlog
 
 from batchbox.core.errors import TryLater
-from batchbox.core.ledger import Row, read_row
-from batchbox.core.manifest import Manifest, Output, Part
-from batchbox.core.marker import unmark
+from batchbox.core.manifest import Manifest, Output
 from batchbox.core.names import errors_name, receipt_name, rejected_name, results_name
 from batchbox.core.receipt import compose_receipt, status_of
-from batchbox.core.states import Event, JobState, PartState
+from batchbox.core.states import Event, JobState
 from batchbox.core.storage import Stored
 from batchbox.engine.claim import choose_stem
-from batchbox.engine.context import REQUEST, Context, index_name, rows_name
+from batchbox.engine.context import REQUEST, Context
 from batchbox.engine.errors_file import ErrorsFile
-from batchbox.engine.index import Entry, read_entries
+from batchbox.engine.results import Results, write_rows
 
 RESULTS = "results.jsonl"
 ERRORS = "errors.jsonl"
 RECEIPT = "receipt.json"
-CANCELED = "the file was canceled before this request was answered"
 
 log = structlog.get_logger()
 
@@ -42,10 +38,16 @@ def publish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 
 def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
     job = _renamed(ctx, stored.manifest, is_reserved)
-    failures = _write_rows(ctx, job)
-    outputs = [_describe(ctx, job, "outbox", results_name(job.stem), RESULTS)]
-    if failures:
+    with ExitStack() as stack:
+        results = Results(stack.enter_context(ctx.spool.create(job.job, RESULTS)))
+        errors = stack.enter_context(ErrorsFile(ctx, job, ERRORS))
+        write_rows(ctx, job, results, errors)
+        sha256 = results.close()
+    outputs = [_output("outbox", results_name(job.stem), RESULTS, (results.size, sha256))]
+    if errors.count:
         outputs.append(_describe(ctx, job, "outbox", errors_name(job.stem), ERRORS))
+    else:
+        ctx.spool.discard(job.job, [ERRORS])
     return _seal(ctx, stored, job.after(Event.FINISHED, status=status_of(job)), outputs)
 
 
@@ -73,7 +75,11 @@ def _seal(ctx: Context, stored: Stored, job: Manifest, outputs: list[Output]) ->
 
 
 def _describe(ctx: Context, job: Manifest, folder: str, name: str, source: str) -> Output:
-    size, sha256 = ctx.spool.describe(job.job, source)
+    return _output(folder, name, source, ctx.spool.describe(job.job, source))
+
+
+def _output(folder: str, name: str, source: str, found: tuple[int, str]) -> Output:
+    size, sha256 = found
     return Output.model_validate(
         {"folder": folder, "name": name, "source": source, "size": size, "sha256": sha256}
     )
@@ -89,69 +95,3 @@ def _put_out(ctx: Context, stored: Stored) -> Stored:
             raise TryLater(problem, "move it away; nothing is ever overwritten") from None
     log.info("job.published", job=job.job, file=job.source.name, stem=job.stem, status=job.status)
     return ctx.spool.save(job.after(Event.PUBLISHED), stored.version)
-
-
-def _write_rows(ctx: Context, job: Manifest) -> int:
-    """Write results and errors in the order of the requests; return how many did not succeed."""
-    with ExitStack() as stack:
-        results = stack.enter_context(ctx.spool.create(job.job, RESULTS))
-        errors = stack.enter_context(ErrorsFile(ctx, job, ERRORS))
-        for number in sorted({part.number for part in job.parts}):
-            generations = [part for part in job.parts if part.number == number]
-            for entry, row in _ordered(ctx, job, generations):
-                own_id = msgspec.json.encode(entry.custom_id)
-                results.write(b'{"custom_id":' + own_id + b',"result":' + row.result + b"}\n")
-                if row.outcome != "succeeded":
-                    errors.add(entry, row)
-        errors.finish()
-    if not errors.count:
-        ctx.spool.discard(job.job, [ERRORS])
-    return errors.count
-
-
-def _ordered(ctx: Context, job: Manifest, generations: list[Part]) -> Iterator[tuple[Entry, Row]]:
-    """Yield each request of a part with the row that the last generation it went out in gave it."""
-    with ExitStack() as stack:
-        files: list[BinaryIO] = []
-        places: dict[str, tuple[int, int]] = {}
-        for turn, part in enumerate(generations):
-            collected = part.state is PartState.COLLECTED
-            name = rows_name(part.label) if collected else index_name(part.label)
-            files.append(stack.enter_context(ctx.spool.open(job.job, name)))
-            offsets = _offsets(files[turn], part) if collected else _unsent(files[turn])
-            places |= {base: (turn, offset) for base, offset in offsets}
-        index = stack.enter_context(ctx.spool.open(job.job, index_name(generations[0].label)))
-        for entry in read_entries(index):
-            turn, offset = places[entry.base]
-            yield entry, _row_at(files[turn], offset, generations[turn])
-
-
-def _unsent(index: BinaryIO) -> Iterator[tuple[str, int]]:
-    return ((entry.base, 0) for entry in read_entries(index))
-
-
-def _row_at(file: BinaryIO, offset: int, part: Part) -> Row:
-    if part.state is PartState.CANCELED:
-        return Row("", "canceled", b'{"type":"canceled"}', CANCELED, again=False)
-    if part.state is not PartState.COLLECTED:
-        return _refused_row(part)
-    file.seek(offset)
-    return read_row(file.readline())
-
-
-def _offsets(file: BinaryIO, part: Part) -> Iterator[tuple[str, int]]:
-    offset = 0
-    for line in file:
-        if line.strip():
-            yield unmark(read_row(line).wire_id, part.nonce) or "", offset
-        offset += len(line)
-
-
-def _refused_row(part: Part) -> Row:
-    """Return the row of a request that the API never took, in the shape of the API's own rows."""
-    refusal = part.refusal
-    error = dict(refusal.error) if refusal else {}
-    request_id = refusal.request_id if refusal else None
-    result = {"type": "errored", "error": {"type": "error", "error": error, "request_id": request_id}}
-    reason = refusal.problem if refusal else ""
-    return Row("", "errored", msgspec.json.encode(result), reason, again=False)

@@ -72,19 +72,21 @@ class _Attempt:
 def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) -> Submitted:
     """Send a part. Raise `InDoubt` or `TryLater` after having made that durable."""
     attempt = _Attempt(ctx, stored, key)
-    _require_intact(ctx, stored.manifest.job, attempt.part)
     horizon = horizon or _look_around(ctx)
     ctx.spool.reserve(stored.manifest.job)
     attempt.prepare(horizon)
     part, job = attempt.part, stored.manifest.job
     name = body_name(part.label)
-    body = Body(open=lambda: ctx.spool.open(job, name), size=part.bytes)
+    body = Body(lambda: ctx.spool.open(job, name), part.bytes, part.crc32)
     facts = {"job": job, "part": part.label, "attempt": part.attempt}
     log.info("part.sending", **facts, bytes=part.bytes, requests=part.requests)
     try:
         batch = ctx.api.create(body, attempt.commit)
     except Refused as refusal:
         return Submitted(_turn_down(attempt, refusal, facts), horizon)
+    except Damaged as damage:
+        attempt.become(Event.NOT_SENT)
+        raise Damaged(f"{part.label}: {damage.problem}", damage.fix) from None
     except TryLater as error:
         sent = attempt.part.state is PartState.COMMITTED
         attempt.become(Event.TURNED_AWAY if sent else Event.NOT_SENT)
@@ -95,12 +97,6 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
         log.warning("part.doubted", **facts, problem=doubt.problem)
         raise
     return _accept(ctx, attempt, batch, facts)
-
-
-def _require_intact(ctx: Context, job: str, part: Part) -> None:
-    if ctx.spool.describe(job, body_name(part.label)) != (part.bytes, part.sha256):
-        fix = "check the disk, then drop the file again"
-        raise Damaged(f"the body of {part.label} is not what was written", fix)
 
 
 def _look_around(ctx: Context) -> Horizon:

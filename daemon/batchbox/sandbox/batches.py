@@ -52,7 +52,7 @@ class Batch:
     requests: Sequence[Request]
     # By position, decided at the create; a request that is not here succeeds.
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
-    sha256: str = ""
+    crc32: int = 0
     size: int = 0
     stranger: bool = False
 

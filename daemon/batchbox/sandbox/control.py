@@ -136,7 +136,7 @@ def _show_batches(state: State, _: Body) -> list[Body]:
             "id": batch.id,
             "count": len(batch.requests),
             "custom_ids": [request.custom_id for request in batch.requests],
-            "sha256": batch.sha256,
+            "crc32": batch.crc32,
             "bytes": batch.size,
             "created_at": batches.stamp(batch.created_at),
             "status": batches.find_status(batch, now),

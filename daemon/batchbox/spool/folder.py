@@ -191,9 +191,9 @@ class FolderSpool:
         """Make the file that was taken ours alone, by a private copy unless it is so already."""
         freeze(self.layout.job(job) / REQUEST, self.sees_writers)
 
-    def open(self, job: JobId, name: str) -> BinaryIO:
-        """Open a file of the job's for reading."""
-        return open(self.layout.job(job) / name, "rb", buffering=BUFFER)
+    def open(self, job: JobId, name: str, here_and_there: bool = False) -> BinaryIO:
+        """Open a file of the job's for reading; a buffer would be filled anew at every jump."""
+        return open(self.layout.job(job) / name, "rb", buffering=0 if here_and_there else BUFFER)
 
     def has(self, job: JobId, name: str) -> bool:
         """Say whether the job has that file."""

@@ -1,0 +1,74 @@
+"""Usage: what rows used, added up so that it can be priced together.
+
+The fields are those of a message's `usage` that cost something
+(https://platform.claude.com/docs/en/api/messages); unknown ones are ignored, a null is nothing.
+"""
+
+import msgspec
+
+
+class CacheCreation(msgspec.Struct, gc=False):
+    """Tokens written to the cache, by how long they are kept there."""
+
+    ephemeral_5m_input_tokens: int | None = 0
+    ephemeral_1h_input_tokens: int | None = 0
+
+
+class ServerTools(msgspec.Struct, gc=False):
+    """Calls of tools that run at the API."""
+
+    web_search_requests: int | None = 0
+
+
+class OutputDetails(msgspec.Struct, gc=False):
+    """What the output tokens were spent on."""
+
+    thinking_tokens: int | None = 0
+
+
+class Usage(msgspec.Struct, gc=False):
+    """What one row used."""
+
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cache_creation_input_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation: CacheCreation | None = None
+    server_tool_use: ServerTools | None = None
+    output_tokens_details: OutputDetails | None = None
+
+    @property
+    def input_in_all(self) -> int:
+        """The number that decides between a price's tiers."""
+        cached = (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
+        return (self.input_tokens or 0) + cached
+
+
+class Spent:
+    """What some rows used together."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.cache_creation_input_tokens = 0
+        self.cache_read_input_tokens = 0
+        self.cache_creation = CacheCreation()
+        self.server_tool_use = ServerTools()
+        self.output_tokens_details = OutputDetails()
+
+    def add(self, usage: Usage) -> None:
+        """Count one row in."""
+        self.requests += 1
+        self.input_tokens += usage.input_tokens or 0
+        self.output_tokens += usage.output_tokens or 0
+        self.cache_creation_input_tokens += usage.cache_creation_input_tokens or 0
+        self.cache_read_input_tokens += usage.cache_read_input_tokens or 0
+        for name in ("cache_creation", "server_tool_use", "output_tokens_details"):
+            if found := getattr(usage, name):
+                _add_fields(getattr(self, name), found)
+
+
+def _add_fields(total: msgspec.Struct, more: msgspec.Struct) -> None:
+    for field in total.__struct_fields__:
+        setattr(total, field, getattr(total, field) + (getattr(more, field) or 0))

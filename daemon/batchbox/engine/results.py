@@ -1,0 +1,132 @@
+"""Results: the rows of all parts of a job, in the order of the requests, under the producer's own ids."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import BinaryIO
+
+import msgspec
+
+from batchbox.core.errors import Damaged
+from batchbox.core.ledger import read_row
+from batchbox.core.manifest import JobId, Manifest, Part
+from batchbox.core.places import Places
+from batchbox.core.states import PartState
+from batchbox.engine.context import Context, index_name, places_name, rows_name
+from batchbox.engine.errors_file import ErrorsFile
+from batchbox.engine.index import Entry, read_entries
+
+CANCELED = "the file was canceled before this request was answered"
+PIECE = 1 << 18
+
+Ending = tuple[bytes, tuple[str, str] | None]  # the result as JSON; outcome and reason unless it succeeded
+
+_encode = msgspec.json.encode
+
+
+class Results:
+    """Writes rows in large pieces, and their digest."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self.size = 0
+
+    def add(self, entry: Entry, result: bytes) -> None:
+        """Add a row."""
+        self._pieces += (b'{"custom_id":', _encode(entry.custom_id), b',"result":', result, b"}\n")
+        self._waiting += len(result)
+        if self._waiting >= PIECE:
+            self._put()
+
+    def _put(self) -> None:
+        data = b"".join(self._pieces)
+        self._pieces, self._waiting = [], 0
+        self._digest.update(data)
+        self._file.write(data)
+        self.size += len(data)
+
+    def close(self) -> str:
+        """Write what is left; return the SHA-256 of the whole."""
+        self._put()
+        return self._digest.hexdigest()
+
+
+class _Collected:
+    """The rows of a part, as they were fetched."""
+
+    def __init__(self, file: BinaryIO, places: Places, label: str) -> None:
+        self._file = file
+        self._places = places
+        self._label = label
+
+    def ending(self, number: int) -> Ending:
+        """Return how request *number* ended. Raise `Damaged` if its row is not what it was."""
+        place = self._places.get(number)
+        self._file.seek(place.offset)
+        result = self._file.read(place.size)
+        if not place.holds(result):
+            fix = "check the disk; the API keeps the results of a batch for 29 days, to be fetched by hand"
+            raise Damaged(f"the rows of {self._label} are not what was fetched", fix)
+        if place.succeeded:
+            return result, None
+        row = read_row(b'{"custom_id":"a","result":' + result + b"}")
+        return result, (row.outcome, row.reason)
+
+
+class _Unsent:
+    """A part that the API never took, or that a person canceled."""
+
+    def __init__(self, part: Part) -> None:
+        self._ending = _made_up(part)
+
+    def ending(self, _number: int) -> Ending:
+        """Return how each of its requests ended."""
+        return self._ending
+
+
+def _made_up(part: Part) -> Ending:
+    """Return a result in the shape of the API's own."""
+    if part.state is PartState.CANCELED:
+        return b'{"type":"canceled"}', ("canceled", CANCELED)
+    refusal = part.refusal
+    error = dict(refusal.error) if refusal else {}
+    request_id = refusal.request_id if refusal else None
+    result = {"type": "errored", "error": {"type": "error", "error": error, "request_id": request_id}}
+    return _encode(result), ("errored", refusal.problem if refusal else "")
+
+
+def write_rows(ctx: Context, job: Manifest, results: Results, errors: ErrorsFile) -> None:
+    """Write results and errors in the order of the requests."""
+    for number in sorted({part.number for part in job.parts}):
+        generations = [part for part in job.parts if part.number == number]
+        for entry, (result, failure) in _in_order(ctx, job.job, generations):
+            results.add(entry, result)
+            if failure:
+                errors.add(entry, *failure)
+    errors.finish()
+
+
+def _in_order(ctx: Context, job: JobId, generations: list[Part]) -> Iterator[tuple[Entry, Ending]]:
+    """Yield each request of a part, and how it ended in the last generation that it went out in."""
+    with ExitStack() as stack:
+        sources = [_open(ctx, job, part, stack) for part in generations]
+        latest: dict[str, tuple[int, int]] = {}
+        for turn, part in enumerate(generations[1:], start=1):
+            again = stack.enter_context(ctx.spool.open(job, index_name(part.label)))
+            latest |= {entry.base: (turn, number) for number, entry in enumerate(read_entries(again))}
+        index = stack.enter_context(ctx.spool.open(job, index_name(generations[0].label)))
+        for number, entry in enumerate(read_entries(index)):
+            turn, place = latest.get(entry.base, (0, number))
+            yield entry, sources[turn].ending(place)
+
+
+def _open(ctx: Context, job: JobId, part: Part, stack: ExitStack) -> _Collected | _Unsent:
+    if part.state is not PartState.COLLECTED:
+        return _Unsent(part)
+    with ctx.spool.open(job, places_name(part.label)) as file:
+        places = Places(bytearray(file.read()))
+    rows = stack.enter_context(ctx.spool.open(job, rows_name(part.label), here_and_there=True))
+    return _Collected(rows, places, part.label)

@@ -1,0 +1,69 @@
+"""The tally of a part: its rows by outcome, and what they used and cost by model."""
+
+from bisect import bisect_left
+from datetime import datetime
+
+from batchbox.core.ledger import SUCCEEDED, Row
+from batchbox.core.manifest import Tokens
+from batchbox.core.storage import Api
+from batchbox.core.usage import Spent
+
+
+class Tally:
+    """Counts rows. *api* knows the prices as they are at *now*."""
+
+    def __init__(self, api: Api, now: datetime) -> None:
+        self._api = api
+        self._now = now
+        self._tiers: dict[str, tuple[int, ...]] = {}
+        self._spent: dict[tuple[str, int], Spent] = {}
+        self._unread: dict[str, int] = {}
+        self._again_outcomes: dict[str, int] = {}
+        self.again: set[int] = set()  # numbers of the requests that are worth another try
+        self.outcomes: dict[str, int] = {}
+
+    def enter(self, number: int, row: Row) -> None:
+        """Count the row of request *number*."""
+        self.outcomes[row.outcome] = self.outcomes.get(row.outcome, 0) + 1
+        if row.outcome == SUCCEEDED:
+            self._spend(row)
+        elif row.again:
+            self.again.add(number)
+            self._again_outcomes[row.outcome] = self._again_outcomes.get(row.outcome, 0) + 1
+
+    def _spend(self, row: Row) -> None:
+        usage, model = row.usage, row.model
+        if usage is None:
+            self._unread[model] = self._unread.get(model, 0) + 1
+            return
+        if model not in self._tiers:
+            self._tiers[model] = self._api.tiers(model, self._now)
+        key = (model, bisect_left(self._tiers[model], usage.input_in_all))
+        if key not in self._spent:
+            self._spent[key] = Spent()
+        self._spent[key].add(usage)
+
+    def final_outcomes(self, again: bool) -> dict[str, int]:
+        """Return the counts; without the rows that go out again, if they do."""
+        less = self._again_outcomes if again else {}
+        counts = {name: number - less.get(name, 0) for name, number in self.outcomes.items()}
+        return {name: number for name, number in counts.items() if number}
+
+    def usage(self) -> dict[str, Tokens]:
+        """Return what each model used and cost; usage that could not be read has no known price."""
+        total = {model: Tokens(requests=count, cost_usd=None) for model, count in self._unread.items()}
+        for (model, _), spent in self._spent.items():
+            cost = self._api.price(model, spent, self._now)
+            total[model] = total.get(model, Tokens()).plus(_count_tokens(spent, cost))
+        return total
+
+
+def _count_tokens(spent: Spent, cost_usd: float | None) -> Tokens:
+    return Tokens(
+        requests=spent.requests,
+        input_tokens=spent.input_tokens,
+        output_tokens=spent.output_tokens,
+        cache_creation_input_tokens=spent.cache_creation_input_tokens,
+        cache_read_input_tokens=spent.cache_read_input_tokens,
+        cost_usd=cost_usd,
+    )
