@@ -102,10 +102,11 @@ class House:
             number = job.flight.start if job.flight else job.manifest
             manifest = self._shelf.get(number)
             if job.where == WORK or job.flight:
-                memory.jobs[manifest.job] = Stored(manifest, 0)
+                memory.remember(Stored(manifest, 0), NOW)
             if job.flight:
                 memory.busy.add(manifest.job)
                 memory.submitting |= isinstance(job.flight.action, plan.Submit)
+        memory.doubts.clear()
         for wait in state.waits:
             memory.doubts[wait.job, wait.part] = wait.doubt
             memory.found[wait.job, wait.part] = wait.found

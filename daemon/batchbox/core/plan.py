@@ -5,6 +5,7 @@ at a time, so that the windows in which a lost answer may have created a batch n
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from batchbox.core.backoff import Backoff
@@ -136,7 +137,7 @@ class View:
 
     now: float
     jobs: Mapping[JobId, Manifest]
-    busy: frozenset[JobId] = frozenset()
+    busy: AbstractSet[JobId] = frozenset()
     paused: bool = False
     submitting: bool = False
     polling: bool = False
@@ -149,22 +150,37 @@ class View:
     batches: Mapping[str, Batch] = field(default_factory=dict)
     missing: Mapping[str, float] = field(default_factory=dict)  # for how long, as of the last poll
     doubts: Mapping[tuple[JobId, PartKey], Doubt] = field(default_factory=dict)
-    risky: frozenset[JobId] = frozenset()  # jobs with a risky step under way
-    suspects: frozenset[JobId] = frozenset()  # jobs in whose step a process has died
+    risky: AbstractSet[JobId] = frozenset()  # jobs with a risky step under way
+    suspects: AbstractSet[JobId] = frozenset()  # jobs in whose step a process has died
 
 
 def plan(view: View) -> Iterator[Action]:
-    """Yield what is due at *view.now*: the poll, then what brings rows home, then what sends new ones."""
-    wanted = frozenset(batch_id for job in view.jobs.values() for batch_id in watched(job))
-    if wanted and not view.polling and view.now >= view.next_poll and view.read.is_open(view.now):
-        yield Poll(wanted)
-    due = [action for manifest in view.jobs.values() for action in _for_job(view, manifest)]
+    """Yield what is to be begun: the poll, then what brings rows home, then what sends new ones."""
+    yield from due_poll(view)
+    yield from select(view, due_actions(view))
+
+
+def due_poll(view: View) -> Iterator[Poll]:
+    """Yield the poll, if it is due."""
+    if not view.polling and view.now >= view.next_poll and view.read.is_open(view.now):
+        wanted = frozenset(batch_id for job in view.jobs.values() for batch_id in watched(job))
+        if wanted:
+            yield Poll(wanted)
+
+
+def due_actions(view: View) -> list[JobAction]:
+    """Return what is due at *view.now*, most urgent first, whether it may be begun now or not."""
+    return sorted((action for job in view.jobs.values() for action in for_job(view, job)), key=rank)
+
+
+def select(view: View, due: list[JobAction]) -> Iterator[JobAction]:
+    """Yield what of *due* may be begun now: as many transfers as there are slots, one submission."""
     slots, submitting = view.slots, view.submitting
-    for action in _keep_apart(view, sorted(due, key=_rank)):
-        if isinstance(action, Submit) and submitting:
-            continue
+    for action in _keep_apart(view, due):
         if slots <= 0:
             return
+        if isinstance(action, Submit) and submitting:
+            continue
         slots -= 1
         submitting = submitting or isinstance(action, Submit)
         yield action
@@ -172,6 +188,9 @@ def plan(view: View) -> Iterator[Action]:
 
 def _keep_apart(view: View, due: list[JobAction]) -> Iterator[JobAction]:
     """Yield *due*, but let a suspect's risky step run alone, so that no other is blamed for its end."""
+    if not view.suspects:
+        yield from due
+        return
     suspects = [action for action in due if isinstance(action, Risky) and action.job in view.suspects]
     alone = bool(suspects or view.suspects & view.risky)
     yield from (action for action in due if not (alone and isinstance(action, Risky)))
@@ -188,13 +207,17 @@ def watched(job: Manifest) -> Iterator[str]:
             yield from part.candidates
 
 
-def _rank(action: Action) -> int:
-    order = (Recover, LoseSight, CallOff, Park, Publish, CancelBatch, Collect, Prove, Look, Submit, Ingest)
-    return order.index(type(action))
+_ORDER = (Recover, LoseSight, CallOff, Park, Publish, CancelBatch, Collect, Prove, Look, Submit, Ingest)
+_RANKS: dict[type, int] = {kind: rank for rank, kind in enumerate(_ORDER)}
 
 
-def _for_job(view: View, job: Manifest) -> Iterator[JobAction]:
-    """Yield at most one action for *job*: the first that is due."""
+def rank(action: JobAction) -> int:
+    """Return how urgent *action* is, the most urgent first."""
+    return _RANKS[type(action)]
+
+
+def for_job(view: View, job: Manifest) -> Iterator[JobAction]:
+    """Yield at most one action for *job*: the most urgent that is due."""
     if job.job in view.busy or not view.backoffs.get(job.job, Backoff()).is_open(view.now):
         return
     match job.state:
@@ -212,13 +235,13 @@ def _for_job(view: View, job: Manifest) -> Iterator[JobAction]:
             yield Park(job.job)
         case JobState.RUNNING:
             actions = [action for part in job.parts for action in _for_part(view, job, part)]
-            yield from sorted(actions, key=_rank)[:1]
+            yield from sorted(actions, key=rank)[:1]
 
 
 def _for_part(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:
     reading, creating = view.read.is_open(view.now), view.create.is_open(view.now)
     match part.state:
-        case PartState.READY if creating and not view.submitting and not view.paused:
+        case PartState.READY if creating and not view.paused:
             yield Submit(job.job, part.key)
         case PartState.PREPARED | PartState.COMMITTED:
             yield Recover(job.job, part.key)

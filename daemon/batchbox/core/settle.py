@@ -7,6 +7,8 @@ because `cp -p` and a wrong clock set them to anything.
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class Writer(StrEnum):
     """Whether somebody has the file open for writing."""
@@ -25,8 +27,7 @@ class Obstacle:
     passing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """A name in the inbox as a scan saw it. *obstacle*: what it is makes it impossible to take."""
 
     queue: str
@@ -78,9 +79,9 @@ class Sightings:
             old = before.get(incoming.place)
             self._since[incoming.place] = old if old and old[0] == incoming else (incoming, now)
 
-    def quiet_for(self, incoming: Incoming, now: float) -> float:
-        """Return for how many seconds *incoming* has been as it is."""
-        return now - self._since[incoming.place][1]
+    def since(self, incoming: Incoming) -> float:
+        """Return since when *incoming* has been as it is."""
+        return self._since[incoming.place][1]
 
 
 def is_wanted(name: bytes) -> bool:

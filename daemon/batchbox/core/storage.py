@@ -4,7 +4,7 @@ The engine knows no paths, no rename and no HTTP. One implementation of `Spool` 
 disk; nothing here says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,8 +65,8 @@ class Spool(Protocol):
     def take(self, incoming: Incoming, manifest: Manifest) -> Stored | None:
         """Make *incoming* ours under *manifest*; None if it was gone. The manifest is durable first."""
 
-    def jobs(self) -> Iterable[JobId]:
-        """Return the jobs that are neither finished nor held."""
+    def jobs(self, known: Container[JobId] = ()) -> Iterable[JobId]:
+        """Return the jobs that are neither finished nor held; at those *known* only by name."""
 
     def load(self, job: JobId) -> Stored | None:
         """Return the manifest; None if there is no such job. Raise `Damaged` if it cannot be believed."""

@@ -13,7 +13,6 @@ from batchbox.engine.intake import Waiting
 from batchbox.engine.memory import Memory
 
 BEAT_SECONDS = 5.0
-SHOWN = 200
 
 
 class Health:
@@ -24,12 +23,12 @@ class Health:
         self._last: dict[str, Any] = {}
         self._next = 0.0
 
-    def report(self, memory: Memory, waiting: tuple[Waiting, ...], flags: frozenset[str]) -> None:
-        """Write them, unless they are as they were a moment ago."""
+    def report(self, memory: Memory, waiting: tuple[list[Waiting], int], flags: frozenset[str]) -> None:
+        """Write them, unless they are as they were a moment ago. *waiting*: the first files, and how many."""
         now = self._ctx.clock.monotonic()
         facts = {
-            "waiting": [_tell(one) for one in waiting[:SHOWN] if not one.obstacle.passing],
-            "waiting_total": len(waiting),
+            "waiting": [_tell(one) for one in waiting[0] if not one.obstacle.passing],
+            "waiting_total": waiting[1],
             "flags": sorted(flags),
             "sending": _explain(memory.create),
             "asking": _explain(memory.read),

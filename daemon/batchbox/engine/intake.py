@@ -1,15 +1,29 @@
-"""Intake: which files in the inbox are to be taken now, and why the others have to wait."""
+"""Intake: which files in the inbox are to be taken now, and why the others have to wait.
 
+A scan sees all of them at once; they are then gone through in order, a few in each turn of the loop, so
+that an inbox of many thousands is looked at once a second and keeps nobody waiting.
+"""
+
+from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
 from batchbox.core.backoff import Backoff
 from batchbox.core.names import show
-from batchbox.core.settle import Finding, Incoming, Obstacle, Sightings, judge
+from batchbox.core.settle import Incoming, Obstacle, Sightings, judge
 from batchbox.engine.context import Context
 
 ROOM_FACTOR = 3  # a file, its bodies, and rows of about their size
+TAKEN_AT_ONCE = 16  # about half a second on a slow disk: the loop stays awake
+JUDGED_AT_ONCE = 512
+SHOWN = 200
+STEP = 0.05  # seconds, until what has to pass is looked at again
+
+NEXT = Obstacle("is about to be taken", passing=True)
+CHANGED = Obstacle("has just changed", passing=True)
+CROWDED = Obstacle("waits for its turn: as many jobs as max_jobs allows are under way")
 
 log = structlog.get_logger()
 
@@ -29,77 +43,99 @@ class Intake:
         self._ctx = ctx
         self._rules = ctx.settings.settle_rules()
         self._sightings = Sightings()
+        self._ahead: deque[Incoming] = deque()  # seen by the last scan, and not judged yet
+        self._passed: list[Waiting] = []  # judged since the last scan
         self._told: set[tuple[str, bytes, str]] = set()
+        self._standing: set[tuple[str, bytes, str]] = set()
         self._failures: dict[tuple[str, bytes], Backoff] = {}
-        self.waiting: tuple[Waiting, ...] = ()
+        self._free = 0
+        self._room = 0
+        self.due = float("inf")  # when something will have become ready that was not
 
-    def look(self, now: float, room_for: int, at_once: int) -> list[Incoming]:
-        """Scan; return what to take now, oldest first, and keep why the rest waits.
-
-        *room_for*: how many jobs there is room for; *at_once*: how many to return at most.
-        """
+    def scan(self, now: float) -> None:
+        """See what is there; begin to go through it."""
         seen = self._ctx.spool.scan()
         self._sightings.update(seen, now)
-        places = {incoming.place for incoming in seen}
+        places = {incoming.place for incoming in seen} if self._failures else set()
         self._failures = {place: one for place, one in self._failures.items() if place in places}
-        ready: list[Incoming] = []
-        waiting: list[Waiting] = []
-        free = self._ctx.spool.free_bytes() - self._ctx.settings.reserve_bytes
+        self._free = self._ctx.spool.free_bytes() - self._ctx.settings.reserve_bytes
+        if not self._ahead:
+            self._told = self._standing
+        self._ahead = deque(incoming for incoming in seen if not incoming.obstacle)
+        self._passed, self._standing, self.due = [], set(), float("inf")
         for incoming in seen:
-            obstacle: Obstacle | None
-            if room_for > len(ready) >= at_once:
-                obstacle = Obstacle("is about to be taken", passing=True)
-            else:
-                obstacle = self._judge(incoming, now, free, room_for - len(ready))
+            if incoming.obstacle:
+                self._pass_over(Waiting(incoming, incoming.obstacle), now)
+
+    def pick(self, now: float, room: int) -> list[Incoming]:
+        """Return what to take now, oldest first. *room*: how many jobs there is room for."""
+        ready: list[Incoming] = []
+        self._room = room
+        for _ in range(min(JUDGED_AT_ONCE, len(self._ahead))):
+            if len(ready) >= min(room, TAKEN_AT_ONCE):
+                break
+            incoming = self._ahead.popleft()
+            obstacle = self._judge(incoming, now)
             if obstacle:
-                waiting.append(Waiting(incoming, obstacle))
+                self._pass_over(Waiting(incoming, obstacle), now)
             else:
-                free -= incoming.size * ROOM_FACTOR
+                self._free -= incoming.size * ROOM_FACTOR
                 ready.append(incoming)
-        self.waiting = tuple(waiting)
-        self._tell()
+        self._room -= len(ready)
         return ready
 
-    def _judge(self, incoming: Incoming, now: float, free: int, room: int) -> Obstacle | None:
-        if incoming.obstacle:
-            return incoming.obstacle
+    def _judge(self, incoming: Incoming, now: float) -> Obstacle | None:
         failure = self._failures.get(incoming.place)
         if failure and not failure.is_open(now):
             return Obstacle(failure.problem, failure.fix)
-        quiet = self._sightings.quiet_for(incoming, now)
+        quiet = now - self._sightings.since(incoming)
         if quiet < self._rules.quiet:
-            return Obstacle("has just changed", passing=True)
-        if room <= 0:
-            return Obstacle("waits for its turn: as many jobs as max_jobs allows are under way")
-        if incoming.size * ROOM_FACTOR > free:
+            return CHANGED
+        if incoming.size * ROOM_FACTOR > self._free:
             return Obstacle(
                 f"needs more room than is left (it has {incoming.size:,} bytes, and takes "
-                f"{ROOM_FACTOR} times that; {max(free, 0):,} are free)",
+                f"{ROOM_FACTOR} times that; {max(self._free, 0):,} are free)",
                 "make room on the disk, or split the file; it is taken as soon as there is room",
             )
-        finding: Finding = self._ctx.spool.examine(incoming)
-        return judge(incoming, finding, quiet, self._rules)
+        return judge(incoming, self._ctx.spool.examine(incoming), quiet, self._rules)
+
+    def _pass_over(self, waiting: Waiting, now: float) -> None:
+        """Keep why a file has to wait; log that once for as long as it stands."""
+        self._passed.append(waiting)
+        incoming, obstacle = waiting.incoming, waiting.obstacle
+        if obstacle.passing:
+            self.due = min(self.due, self._moment(incoming, now))
+            return
+        key = (*incoming.place, obstacle.problem.split("(")[0])
+        self._standing.add(key)
+        if key not in self._told:
+            self._told.add(key)
+            facts = {"file": show(incoming.name), "queue": incoming.queue, "fix": obstacle.fix}
+            log.warning("file.waiting", problem=obstacle.problem, **facts)
+
+    def _moment(self, incoming: Incoming, now: float) -> float:
+        """Return when to look again at what has just changed, or was replaced under our eyes."""
+        since = self._sightings.since(incoming)
+        moments = (since + self._rules.quiet, since + self._rules.quiet_blind)
+        return min((moment for moment in moments if moment > now), default=now + STEP)
 
     def note_failure(self, incoming: Incoming, problem: str, fix: str, now: float) -> None:
         """Keep why *incoming* could not be taken, and leave it alone for a while."""
         before = self._failures.get(incoming.place, Backoff())
         self._failures[incoming.place] = before.failed(now, problem, fix)
 
-    def _tell(self) -> None:
-        """Log each obstacle once for as long as it stands."""
-        standing = set()
-        for waiting in self.waiting:
-            incoming, obstacle = waiting.incoming, waiting.obstacle
-            if obstacle.passing:
-                continue
-            key = (*incoming.place, obstacle.problem.split("(")[0])
-            standing.add(key)
-            if key not in self._told:
-                facts = {"file": show(incoming.name), "queue": incoming.queue, "fix": obstacle.fix}
-                log.warning("file.waiting", problem=obstacle.problem, **facts)
-        self._told = standing
+    @property
+    def is_going_on(self) -> bool:
+        """Say whether there is more to judge at once."""
+        return bool(self._ahead) and self._room > 0
 
     @property
     def is_settling(self) -> bool:
         """Say whether a file will be taken within moments."""
-        return any(waiting.obstacle.passing for waiting in self.waiting)
+        return self.is_going_on or self.due < float("inf")
+
+    def waiting(self) -> tuple[list[Waiting], int]:
+        """Return the first files that wait, and how many do in all."""
+        obstacle = NEXT if self._room > 0 else CROWDED
+        ahead = [Waiting(incoming, obstacle) for incoming in islice(self._ahead, SHOWN)]
+        return (self._passed[:SHOWN] + ahead)[:SHOWN], len(self._passed) + len(self._ahead)

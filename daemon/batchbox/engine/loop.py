@@ -11,6 +11,7 @@ from threading import Thread
 import structlog
 
 from batchbox.core import plan
+from batchbox.core.agenda import Agenda
 from batchbox.core.backoff import Backoff
 from batchbox.core.errors import Damaged, Offline, Stop, TryLater
 from batchbox.core.manifest import JobId
@@ -28,8 +29,7 @@ from batchbox.engine.setbacks import note_setback
 from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll
 from batchbox.engine.submit import Submitted
 
-CLAIMS_AT_ONCE = 16  # about half a second on a slow disk: the loop stays awake
-SETTLING_STEP = 0.05
+REST = 4.0  # times what a scan took, before hints bring on another
 HOPELESS = 5  # failures, about half a minute, after which a job that cannot be read keeps nobody waiting
 
 log = structlog.get_logger()
@@ -53,7 +53,10 @@ class Loop:
         self._health = Health(ctx)
         self.memory = Memory()
         self._roster = Roster(ctx, self.memory)
+        self._agenda = Agenda()
         self._next_scan = 0.0
+        self._rested = 0.0  # when hints are heard again
+        self._is_told = False
         self._flags: frozenset[str] = frozenset()
         self._offline = ""
         self._polled = (0, 0)
@@ -82,9 +85,12 @@ class Loop:
         if self._offline:
             return  # it is back, but was not looked at yet
         if not self._stopping:
-            for action in plan.plan(self._view()):
+            news, self.memory.changed = self.memory.changed, set()
+            for action in self._agenda.take(self._view(), news):
                 self._begin(action)
-        self._health.report(self.memory, self._intake.waiting, self._flags)
+        if not self._is_told:
+            self._health.report(self.memory, self._intake.waiting(), self._flags)
+            self._is_told = True
 
     def is_idle(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
@@ -103,13 +109,14 @@ class Loop:
 
     def _patience(self) -> float:
         """Return how long there is nothing to do without news."""
-        due = min(self._next_scan, plan.next_moment(self._view()))
-        if self._is_settling():
-            due = min(due, self._now() + SETTLING_STEP)
-        return max(0.0, due - self._now())
+        if self._offline:
+            return max(0.0, self._next_scan - self._now())
+        if self._intake.is_going_on or self.memory.changed:
+            return 0.0
+        return max(0.0, min(self._scan_due(), self._agenda.until) - self._now())
 
-    def _is_settling(self) -> bool:
-        return self._intake.is_settling and not self._offline
+    def _scan_due(self) -> float:
+        return max(min(self._next_scan, self._intake.due), self._rested)
 
     def _go_offline(self, problem: str, fix: str) -> None:
         if problem != self._offline:
@@ -119,18 +126,25 @@ class Loop:
 
     def _look(self) -> None:
         now = self._now()
-        if now < self._next_scan and not self._is_settling():
-            return
-        self._next_scan = now + self._ctx.settings.scan_seconds
-        self._flags = self._ctx.spool.flags()
-        self._is_unsure = False
-        self._roster.look(now)
+        if self._offline or now >= self._scan_due():
+            self._scan(now)
         room = self._ctx.settings.max_jobs - len(self.memory.jobs)
         if self._flags or self._stopping:
             room = 0
-        for incoming in self._intake.look(now, max(room, 0), CLAIMS_AT_ONCE):
+        for incoming in self._intake.pick(now, max(room, 0)):
             self._claim(incoming)
+
+    def _scan(self, now: float) -> None:
+        """Look at everything there is: flags, commands, jobs and the inbox."""
+        self._next_scan = now + self._ctx.settings.scan_seconds
+        self._flags = self._ctx.spool.flags()
+        self._is_unsure = self._is_told = False
+        self._agenda.wake_by(now)
+        self._roster.look(now)
+        self._intake.scan(now)
         self._has_looked, self._offline = True, ""
+        after = self._now()
+        self._rested = after + REST * (after - now)
 
     def _claim(self, incoming: Incoming) -> None:
         try:
@@ -151,7 +165,7 @@ class Loop:
         stored = memory.jobs[action.job]
         briefing = Briefing(
             horizon=memory.horizon,
-            owned=memory.owned(),
+            owned=memory.owned() if isinstance(action, plan.Look) else frozenset(),
             found=memory.found.get((action.job, getattr(action, "part", (0, 0))), frozenset()),
             is_reserved=memory.reservations(but=action.job),
         )
@@ -187,6 +201,7 @@ class Loop:
     def _take_in_poll(self, mail: Finished) -> None:
         now, today = self._now(), self._ctx.clock.now()
         self.memory.polling = False
+        self._agenda.wake_by(now)
         self.memory.next_poll = now + (self._ctx.settings.poll_seconds or self.memory.poll_interval(today))
         if isinstance(mail.result, Polled):
             self.memory.read = Backoff()
@@ -208,6 +223,7 @@ class Loop:
             return
         memory, job, now = self.memory, action.job, self._now()
         memory.busy.discard(job)
+        memory.changed.add(job)
         self._absolve(job)
         if isinstance(action, plan.Submit):
             memory.submitting = False
@@ -220,6 +236,7 @@ class Loop:
                 memory.create, memory.horizon = Backoff(), horizon
                 soon = self._ctx.settings.poll_seconds or FASTEST_POLL
                 memory.next_poll = min(memory.next_poll, now + soon)
+                self._agenda.wake_by(memory.next_poll)
                 memory.remember(stored, now)
             case CancelAsked(batch=batch):
                 memory.batches[batch.id] = batch
@@ -238,13 +255,15 @@ class Loop:
             self._roster.park(action.job, error)
             return
         self._note_failure("job.postponed", error, action.job, isinstance(action, plan.Submit))
-        self.memory.jobs.pop(action.job, None)
+        self.memory.drop(action.job)
         self._roster.take_up(action.job)
 
     def _note_failure(
         self, event: str, error: Exception, job: JobId | None = None, creating: bool = False
     ) -> None:
         note_setback(self.memory, self._now(), event, error, job, creating)
+        self._agenda.wake_by(self._now())
+        self._is_told = False
 
     def _wind_down(self) -> None:
         """Give what is under way a little time; what is not done by then is found on the disk."""

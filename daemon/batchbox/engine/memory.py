@@ -4,13 +4,14 @@ The manifests are the truth; this is what was read of them, and what only this p
 began to wait, and what the API said last.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from batchbox.core.backoff import Backoff
-from batchbox.core.manifest import JobId
+from batchbox.core.manifest import JobId, Manifest
 from batchbox.core.plan import Doubt, PartKey, View, watched
 from batchbox.core.states import PartState
 from batchbox.core.storage import Batch, Stored
@@ -28,6 +29,9 @@ class Memory:
 
     def __init__(self) -> None:
         self.jobs: dict[JobId, Stored] = {}
+        self.changed: set[JobId] = set()
+        self._manifests: dict[JobId, Manifest] = {}
+        self._names: Counter[tuple[str, str]] = Counter()
         self.busy: set[JobId] = set()
         self.risky: set[JobId] = set()
         self.suspects: set[JobId] = set()
@@ -47,7 +51,10 @@ class Memory:
     def remember(self, stored: Stored, now: float) -> None:
         """Take in a manifest as it was read or written at *now*."""
         job = stored.manifest
+        self.drop(job.job)
         self.jobs[job.job] = stored
+        self._manifests[job.job] = job
+        self._names[_name(job)] += 1
         in_doubt = {(job.job, part.key) for part in job.parts if part.state is PartState.IN_DOUBT}
         for key in in_doubt:
             self.doubts.setdefault(key, Doubt(since=now))
@@ -55,9 +62,21 @@ class Memory:
             del self.doubts[key]
             self.found.pop(key, None)
 
+    def drop(self, job: JobId) -> Stored | None:
+        """Have *job* read again, and keep what only this process knows of it."""
+        self.changed.add(job)
+        stored = self.jobs.pop(job, None)
+        if stored:
+            del self._manifests[job]
+            name = _name(stored.manifest)
+            self._names[name] -= 1
+            if not self._names[name]:
+                del self._names[name]
+        return stored
+
     def forget(self, job: JobId) -> None:
         """Drop a job that is in work/ no more."""
-        stored = self.jobs.pop(job, None)
+        stored = self.drop(job)
         for part in stored.manifest.parts if stored else ():
             for batch_id in (*part.candidates, part.batch_id or ""):  # if it comes back, it is missed anew
                 self.missing.pop(batch_id, None)
@@ -119,20 +138,16 @@ class Memory:
         return frozenset(part.batch_id for part in parts if part.batch_id)
 
     def reservations(self, but: JobId | None = None) -> Callable[[str, str], bool]:
-        """Return a test whether a job other than *but* has a queue and stem."""
-        stems = {
-            (stored.manifest.source.queue, stored.manifest.stem)
-            for job, stored in self.jobs.items()
-            if job != but
-        }
-        return lambda queue, stem: (queue, stem) in stems
+        """Return a test whether a job other than *but* has a queue and stem; any thread may ask."""
+        own = _name(self._manifests[but]) if but in self._manifests else None
+        return lambda queue, stem: self._names.get((queue, stem), 0) > ((queue, stem) == own)
 
     def view(self, now: float, paused: bool, doubt_seconds: float, slots: int) -> View:
-        """Return all that the plan depends on."""
+        """Return all that the plan depends on, as it is and becomes."""
         return View(
             now=now,
-            jobs={job: stored.manifest for job, stored in self.jobs.items()},
-            busy=frozenset(self.busy),
+            jobs=self._manifests,
+            busy=self.busy,
             paused=paused,
             submitting=self.submitting,
             polling=self.polling,
@@ -145,6 +160,10 @@ class Memory:
             batches=self.batches,
             missing=self.missing,
             doubts=self.doubts,
-            risky=frozenset(self.risky),
-            suspects=frozenset(self.suspects),
+            risky=self.risky,
+            suspects=self.suspects,
         )
+
+
+def _name(job: Manifest) -> tuple[str, str]:
+    return (job.source.queue, job.stem)

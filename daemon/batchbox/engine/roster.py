@@ -14,6 +14,7 @@ from batchbox.engine.memory import Memory
 from batchbox.engine.setbacks import note_setback
 
 DEATHS_BORNE = 3
+AT_ONCE = 32  # commands: each is made durable, and the loop must stay awake
 
 log = structlog.get_logger()
 
@@ -24,13 +25,13 @@ class Roster:
     def __init__(self, ctx: Context, memory: Memory) -> None:
         self._ctx = ctx
         self._memory = memory
-        self._told: frozenset[str] = frozenset()
+        self._told: set[str] = set()
 
     def look(self, now: float) -> None:
         """Carry out commands, take up jobs that are not in memory, and forget those that are gone."""
         self._obey()
         memory = self._memory
-        present = set(self._ctx.spool.jobs())
+        present = set(self._ctx.spool.jobs(known=memory.jobs))
         for job in (memory.jobs.keys() | memory.backoffs.keys()) - present - memory.busy:
             memory.forget(job)
         for job in sorted(present - memory.jobs.keys() - memory.busy):
@@ -88,13 +89,15 @@ class Roster:
     def _obey(self) -> None:
         """Carry out each command whose job is at rest; one that fails is tried again at the next look."""
         names = self._ctx.spool.commands()
+        left = AT_ONCE
         for name in names:
             command = read_command(name)
             if command is None:
                 self._refuse(name, "it is no command", "see batchbox --help for what can be asked")
-            elif command.job not in self._memory.busy:
+            elif left and command.job not in self._memory.busy:
+                left -= 1
                 self._carry_out(command)
-        self._told &= frozenset(names)
+        self._told.intersection_update(names)
 
     def _carry_out(self, command: Command) -> None:
         """Do it and remove it; or remove it first, where doing it once more could pay once more."""
@@ -104,7 +107,7 @@ class Roster:
                 dismiss(command.name)
             done = self._cancel(command) or self._bring_back(command)
             if done:
-                self._memory.jobs.pop(command.job, None)  # but not since when it is in doubt
+                self._memory.drop(command.job)  # but not since when it is in doubt
                 self._memory.backoffs.pop(command.job, None)
                 self.take_up(command.job)
             dismiss(command.name)
@@ -120,7 +123,7 @@ class Roster:
     def _refuse(self, name: str, problem: str, fix: str) -> None:
         if name not in self._told:
             log.error("command.refused", command=name, problem=problem, fix=fix)
-        self._told |= {name}
+        self._told.add(name)
 
     def _cancel(self, command: Command) -> bool:
         """Record that a job under way is to be canceled; False if that is not what is asked."""

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -120,16 +120,15 @@ class FolderSpool:
                 os.unlink(folder / name)
             os.rmdir(folder)
 
-    def jobs(self) -> Iterator[JobId]:
+    def jobs(self, known: Container[JobId] = ()) -> Iterator[JobId]:
         """Yield the jobs under way, oldest first. A folder that never got its file is removed."""
         with os.scandir(self.layout.work) as entries:
             names = sorted(entry.name for entry in entries if JOB_NAME.fullmatch(entry.name))
         for name in names:
-            folder = self.layout.job(name)
-            if _has_remains(folder):
+            if name in known or _has_remains(self.layout.job(name)):
                 yield name
             else:
-                self._unmake(folder)
+                self._unmake(self.layout.job(name))
 
     def load(self, job: JobId) -> Stored | None:
         """Return the manifest, None if there is no such job (any more)."""

@@ -15,6 +15,11 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+# Each claim moves a file out of the inbox; the observer would hold back all that follows for half a second,
+# to see where the file went.
+InotifyMoveEventGrouper.delay = 0.0
 
 log = structlog.get_logger()
 

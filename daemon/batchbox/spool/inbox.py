@@ -67,26 +67,26 @@ def _odd_folders(layout: Layout) -> Iterator[bytes]:
 def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            names = [entry.name for entry in entries if is_wanted(entry.name)]
+            wanted = [entry for entry in entries if is_wanted(entry.name)]
     except PermissionError:
         yield Incoming(queue, b"", obstacle=_unreadable(folder))
         return
     except FileNotFoundError:
         return
-    for name in names:
-        incoming = _look(layout, queue, folder, name)
+    for entry in wanted:
+        incoming = _look(layout, queue, entry)
         if incoming:
             yield incoming
 
 
-def _look(layout: Layout, queue: str, folder: Path, name: bytes) -> Incoming | None:
-    path = folder / os.fsdecode(name)
+def _look(layout: Layout, queue: str, entry: os.DirEntry[bytes]) -> Incoming | None:
+    name = entry.name
     try:
-        found = os.lstat(path)
+        found = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
     except PermissionError:
-        return Incoming(queue, name, obstacle=_unreadable(path))
+        return Incoming(queue, name, obstacle=_unreadable(Path(os.fsdecode(entry.path))))
     obstacle = _obstacle(found)
     if obstacle is SECOND_NAME and _is_ours(layout, found.st_ino):
         obstacle = OURS
@@ -108,23 +108,21 @@ def _inode_of(path: Path) -> int | None:
 
 def finish_claims(layout: Layout, seen: list[Incoming]) -> list[Incoming]:
     """Take the names that a power cut brought back out of the inbox; return the other ones."""
-    for incoming in seen:
+    for incoming in [one for one in seen if one.obstacle is OURS]:
         path = layout.queue("inbox", incoming.queue) / os.fsdecode(incoming.name)
-        if incoming.obstacle is OURS and _inode_of(path) == incoming.inode:
+        if _inode_of(path) == incoming.inode:
             durable.remove(path)
             durable.sync_folder(path.parent)
     return [incoming for incoming in seen if incoming.obstacle is not OURS]
 
 
 def _obstacle(found: os.stat_result) -> Obstacle | None:
+    if stat.S_ISREG(found.st_mode):
+        return SECOND_NAME if found.st_nlink > 1 else None
     for is_kind, problem in KINDS:
         if is_kind(found.st_mode):
             return Obstacle(f"{problem}, not a file", "put the file itself in its place")
-    if not stat.S_ISREG(found.st_mode):
-        return Obstacle("is a device, not a file", "put the file itself in its place")
-    if found.st_nlink > 1:
-        return SECOND_NAME
-    return None
+    return Obstacle("is a device, not a file", "put the file itself in its place")
 
 
 def _unreadable(path: Path) -> Obstacle:
