@@ -7,10 +7,9 @@ import typer
 
 from batchbox.cli.options import SpoolOption, require_spool
 from batchbox.core.commands import Command, Verb
-from batchbox.core.errors import Stop
+from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest
 from batchbox.core.states import PartState
-from batchbox.settings import BAD_SETTINGS
 from batchbox.spool.control import leave_command
 from batchbox.spool.layout import Layout
 from batchbox.spool.marker import is_held

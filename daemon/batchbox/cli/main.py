@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from batchbox import __version__
-from batchbox.cli import check, control, demo, drop, run, show, status
+from batchbox.cli.commands import Commands, add_commands
 from batchbox.core.errors import BatchboxError, Stop, trace
 
 EPILOG = (
@@ -20,6 +20,7 @@ NO_SPOOL, BUG = 3, 5
 
 app = typer.Typer(
     name="batchbox",
+    cls=Commands,
     help="A drop folder for the Message Batches API: drop NAME.jsonl into inbox/, "
     "and the complete answers lie in outbox/, at half the price.",
     epilog=EPILOG,
@@ -28,18 +29,7 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-app.command("init")(run.init)
-app.command("run")(run.run)
-app.command("check")(check.check)
-app.command("drop")(drop.drop)
-app.command("status")(status.status)
-app.command("show")(show.show)
-app.command("cancel")(control.cancel)
-app.command("release")(control.release)
-app.command("adopt")(control.adopt)
-app.command("resubmit")(control.resubmit)
-app.command("demo")(demo.demo)
-app.command("sandbox")(run.sandbox)
+add_commands(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
-from batchbox.core.errors import Stop
+from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest, Part
-from batchbox.settings import BAD_SETTINGS
 from batchbox.spool.survey import find_jobs, read_reason
 
 WIDTH = 80
