@@ -57,7 +57,9 @@ def test_a_command_loads_only_what_it_needs(box: Box, tmp_path: Path, name: str)
     loaded = modules(box, name, *arguments.get(name, ["nope"]), code=0 if well else 2)
     assert not loaded & HEAVY
     ours = {module for module in loaded if module.startswith("batchbox.cli.")}
-    assert ours <= {f"batchbox.cli.{part}" for part in ("main", "commands", "options", COMMANDS[name][0])}
+    assert ours <= {
+        f"batchbox.cli.{part}" for part in ("main", "commands", "options", "page", COMMANDS[name][0])
+    }
 
 
 def test_check_and_the_help_of_run_need_no_sdk(box: Box, tmp_path: Path) -> None:
