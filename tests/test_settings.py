@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from batchbox.core.errors import Stop
+from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Request, read_line
 from batchbox.settings import (
-    BAD_SETTINGS,
     PUBLIC_URL,
     QUIET,
     QUIET_BLIND,

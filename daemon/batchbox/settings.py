@@ -23,11 +23,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from batchbox.core.errors import Stop
+from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Defaults
 from batchbox.core.settle import Rules
 
-BAD_SETTINGS = 2  # exit code
 NO_KEY = 4  # exit code
 PREFIX = "BATCHBOX_"
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands

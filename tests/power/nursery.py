@@ -114,6 +114,7 @@ def serve() -> None:
     """Fork a daemon for each order."""
     import batchbox.app  # noqa: PLC0415
     import batchbox.cli.main  # noqa: PLC0415
+    import batchbox.cli.run  # noqa: PLC0415
 
     assert batchbox.app
     for line in sys.stdin:

@@ -2,6 +2,9 @@
 
 import json
 import os
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +46,9 @@ def damage(spool: FolderSpool, job: str) -> Damaged:
 
 def test_an_empty_spool_is_empty(root: Path) -> None:
     """Nothing waits, nothing runs, nothing is held."""
-    assert survey(root) == Survey(root, running=False, health={}, waiting=[], jobs=[], held=[], finished=0)
+    found = survey(root)
+    assert (found.root, found.running, found.health, found.finished) == (root, False, {}, 0)
+    assert not any((found.waiting, found.jobs, found.others, found.held, found.others_held))
 
 
 def test_what_is_no_spool_is_refused(tmp_path: Path) -> None:
@@ -93,6 +98,30 @@ def test_a_held_job_without_a_reason_is_shown_all_the_same(
     (held,) = survey(root).held
     assert (held.job, held.fix) == (JOB, "")
     assert held.manifest
+
+
+def test_beyond_those_told_in_full_the_others_are_counted(root: Path, spool: FolderSpool) -> None:
+    """Every manifest is read and has to match its checksum; one that does not is told, wherever it is."""
+    jobs = [JOB[:-1] + f"{number}" for number in range(5)]
+    for number, job in enumerate(jobs):
+        take(spool, job, b"%d.jsonl" % number, state=list(JobState)[number % 4])
+    damage(spool, LATER_JOB)
+    torn = spool.layout.job(jobs[3]) / "manifest.json"
+    torn.write_bytes(torn.read_bytes().replace(b"3.jsonl", b"4.jsonl"))
+    found = survey(root, in_full=2)
+    assert [manifest.job for manifest in found.jobs] == jobs[:2]
+    assert [glance.state.value for glance in found.others] == ["publishing", "taken"]
+    assert [held.job for held in found.held] == [jobs[3], LATER_JOB]
+    assert "checksum" in found.held[0].problem
+
+
+def test_held_jobs_beyond_those_told_in_full_are_counted(root: Path, spool: FolderSpool) -> None:
+    """By their names."""
+    for number in range(3):
+        take(spool, JOB[:-1] + f"{number}", b"%d.jsonl" % number)
+        spool.park(JOB[:-1] + f"{number}", "a problem", "a fix")
+    found = survey(root, in_full=2)
+    assert ([held.job[-1] for held in found.held], found.others_held) == (["0", "1"], 1)
 
 
 def test_a_newer_manifest_stops_the_look(root: Path, spool: FolderSpool) -> None:
@@ -208,6 +237,51 @@ def test_a_job_is_found_wherever_it_is(root: Path, spool: FolderSpool) -> None:
         assert [(place, job.job) for place, job in find_jobs(root, text)] == expected, text
     assert names(root / "work") == [newest]
     assert "x.jsonl" not in tree(root / "inbox")
+
+
+def manifests_opened(work: Callable[[], object]) -> list[str]:
+    """Return which manifests *work* opens, in a child."""
+
+    def watch() -> list[str]:
+        opened: list[str] = []
+        sys.addaudithook(lambda event, facts: opened.append(str(facts[0])) if event == "open" else None)
+        work()
+        return [path for path in opened if path.endswith("manifest.json")]
+
+    found: list[str] = in_child(watch)
+    return found
+
+
+def test_a_job_id_is_found_without_reading_the_others(root: Path, spool: FolderSpool) -> None:
+    """Nor is an archive of years read for a file that is under way."""
+    for number in range(5):
+        spool.retire(take(spool, JOB[:-1] + f"{number}"), "2026-01-02")
+    take(spool, LATER_JOB)
+    for text in (JOB[:-1] + "3", LATER_JOB):
+        opened = manifests_opened(partial(find_jobs, root, text))
+        assert [Path(path).parent.name for path in opened] == [text]
+    opened = manifests_opened(partial(find_jobs, root, "x", ("work", "hold")))
+    assert {Path(path).parent.name for path in opened} == {LATER_JOB}
+
+
+def test_a_file_may_be_called_like_a_word_of_the_manifest(root: Path, spool: FolderSpool) -> None:
+    """Only name and stem count; a quote in the name is found all the same."""
+    take(spool, JOB, b"done.jsonl")
+    take(spool, LATER_JOB, 'a "\N{SNOWMAN}" \\.jsonl'.encode())
+    assert [job.job for _, job in find_jobs(root, "done")] == [JOB]
+    assert [job.job for _, job in find_jobs(root, 'a "\N{SNOWMAN}" \\')] == [LATER_JOB]
+    assert find_jobs(root, "taken") == []
+    assert find_jobs(root, "\udcff") == []
+
+
+def test_an_id_whose_manifest_is_damaged_is_told(root: Path, spool: FolderSpool) -> None:
+    """It is not "no such job": it is there, and says why it cannot be acted on."""
+    told = damage(spool, JOB)
+    spool.park(JOB, told.problem, told.fix)
+    with pytest.raises(Stop, match="cannot be read") as caught:
+        find_jobs(root, JOB)
+    assert "compare it with manifest.previous.json" in caught.value.fix
+    assert find_jobs(root, "bad.jsonl") == []
 
 
 def test_the_reason_is_read_as_it_was_written(root: Path, spool: FolderSpool) -> None:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from batchbox.cli.options import ConfigOption, JsonOption, SpoolOption, read_settings
-from batchbox.core.errors import Stop
+from batchbox.cli.configuration import ConfigOption, read_settings
+from batchbox.cli.options import JsonOption, SpoolOption
+from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.names import show
 from batchbox.engine.ingest import measure
-from batchbox.settings import BAD_SETTINGS, Settings
+from batchbox.settings import Settings
 
 WITH_MISTAKES = 1
 

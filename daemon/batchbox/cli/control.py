@@ -7,10 +7,9 @@ import typer
 
 from batchbox.cli.options import SpoolOption, require_spool
 from batchbox.core.commands import Command, Verb
-from batchbox.core.errors import Stop
+from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest
 from batchbox.core.states import PartState
-from batchbox.settings import BAD_SETTINGS
 from batchbox.spool.control import leave_command
 from batchbox.spool.layout import Layout
 from batchbox.spool.marker import is_held
@@ -75,15 +74,15 @@ def resubmit(
 def _find(root: Path, text: str, places: tuple[str, ...]) -> Manifest:
     """Return the one job that *text* means. Raise `Stop` if that is none or several."""
     text = text.rstrip("/").rpartition("/")[2]  # as status shows it: hold/JOB
-    everywhere = find_jobs(root, text)
-    found = [job for place, job in everywhere if place in places]
+    found = [job for _, job in find_jobs(root, text, places)]
     if len(found) == 1:
         return found[0]
     if found:
         ids = ", ".join(job.job for job in found)
         raise Stop(f'"{text}" may be any of {ids}', "give the job's id", code=BAD_SETTINGS)
-    if everywhere:
-        place, job = everywhere[0]
+    elsewhere = find_jobs(root, text)
+    if elsewhere:
+        place, job = elsewhere[0]
         fix = f"batchbox show {job.job} tells its story"
         raise Stop(f"{job.source.name} {WHY_NOT[place]}", fix, code=BAD_SETTINGS)
     if text and (root / "inbox" / text).exists():

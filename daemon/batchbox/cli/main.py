@@ -1,5 +1,6 @@
 """The command line: `batchbox`."""
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from batchbox import __version__
-from batchbox.cli import check, control, demo, drop, run, show, status
+from batchbox.cli.commands import Commands, add_commands
 from batchbox.core.errors import BatchboxError, Stop, trace
 
 EPILOG = (
@@ -20,6 +21,7 @@ NO_SPOOL, BUG = 3, 5
 
 app = typer.Typer(
     name="batchbox",
+    cls=Commands,
     help="A drop folder for the Message Batches API: drop NAME.jsonl into inbox/, "
     "and the complete answers lie in outbox/, at half the price.",
     epilog=EPILOG,
@@ -28,18 +30,7 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-app.command("init")(run.init)
-app.command("run")(run.run)
-app.command("check")(check.check)
-app.command("drop")(drop.drop)
-app.command("status")(status.status)
-app.command("show")(show.show)
-app.command("cancel")(control.cancel)
-app.command("release")(control.release)
-app.command("adopt")(control.adopt)
-app.command("resubmit")(control.resubmit)
-app.command("demo")(demo.demo)
-app.command("sandbox")(run.sandbox)
+add_commands(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,6 +50,7 @@ def options(
 
 def main() -> None:
     """Run a command; tell errors that a person made as sentences, not as tracebacks."""
+    gc.freeze()  # what was imported stays: to look through it again and again costs a tenth of a command
     _fill_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

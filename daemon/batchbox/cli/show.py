@@ -1,18 +1,17 @@
 """`show`: the whole story of one file."""
 
 from pathlib import Path
-from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
-from batchbox.core.errors import Stop
+from batchbox.cli.page import tell
+from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest, Part
-from batchbox.settings import BAD_SETTINGS
 from batchbox.spool.survey import find_jobs, read_reason
 
-WIDTH = 80
+STAMP = len("2026-01-02T03:04:05Z")
 OTHERS = 3  # older jobs of the same name that are mentioned
 
 
@@ -33,49 +32,51 @@ def show(
     _tell(root, place, manifest)
     if len(found) > 1:
         others = ", ".join(other.job for _, other in found[1 : OTHERS + 1])
-        typer.echo(
-            f"\n{len(found) - 1} older of that name: {others}{', …' if len(found) > OTHERS + 1 else ''}"
-        )
+        more = ", …" if len(found) > OTHERS + 1 else ""
+        typer.echo("")
+        tell(f"{len(found) - 1} older of that name: {others}{more}", "")
 
 
 def _tell(root: Path, place: str, job: Manifest) -> None:
     typer.echo(f"{job.source.name}  (queue {job.source.queue})")
     typer.echo(f"job {job.job}, in {place}/, {job.status or job.state}\n")
-    typer.echo(f"  {job.taken_at}  taken, {job.source.size:,} bytes")
+    _tell_step(job.taken_at, f"taken, {job.source.size:,} bytes")
     if job.checked_at and job.input:
         found = f"{job.mistakes_total:,} mistakes" if job.mistakes_total else "no mistakes"
-        typer.echo(f"  {job.checked_at}  checked, {job.input.requests:,} requests, {found}")
+        _tell_step(job.checked_at, f"checked, {job.input.requests:,} requests, {found}")
     for mistake in job.mistakes:
-        typer.echo(f"      line {mistake.line}: {mistake.problem}")
-        typer.echo(f"        {mistake.fix}")
+        tell(f"line {mistake.line}: {mistake.problem}", " " * 6)
+        tell(mistake.fix, " " * 8)
     for part in job.parts:
         _tell_part(part)
     if place == "hold":
         problem, fix = read_reason(root, job.job)
         is_told = any(part.doubt == problem for part in job.parts)
         for text in (fix,) if is_told else (problem, fix):
-            typer.echo(fill(text, WIDTH, initial_indent="  ", subsequent_indent="    "))
+            tell(text)
     if job.published_at:
-        typer.echo(f"  {job.published_at}  published")
+        _tell_step(job.published_at, "published")
         for output in job.outputs:
             folder = "" if job.source.queue == "default" else f"{job.source.queue}/"
             typer.echo(f"      {root}/{output.folder}/{folder}{output.name}  ({output.size:,} bytes)")
 
 
+def _tell_step(when: str | None, text: str) -> None:
+    tell(text, f"  {when or '':{STAMP}}  ")
+
+
 def _tell_part(part: Part) -> None:
     label = f"part {part.number}" + (f", again ({part.generation})" if part.generation > 1 else "")
     batch = f", batch {part.batch_id}" if part.batch_id else ""
-    blank = " " * 20
-    when = part.submitted_at or blank
     tries = f" at attempt {part.attempt}" if part.attempt > 1 else ""
-    typer.echo(f"  {when}  {label}: {part.requests:,} requests, {part.state}{tries}{batch}")
+    _tell_step(part.submitted_at, f"{label}: {part.requests:,} requests, {part.state}{tries}{batch}")
     if part.doubt:
-        typer.echo(fill(f"in doubt: {part.doubt}", WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 8))
+        tell(f"in doubt: {part.doubt}", " " * 6)
     if part.refusal:
-        typer.echo(f"      {part.refusal.problem}; {part.refusal.fix}")
+        tell(f"{part.refusal.problem}; {part.refusal.fix}", " " * 6)
     if part.collected_at:
         rows = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(part.outcomes.items()))
         again = f", {part.again:,} out again" if part.again else ""
-        typer.echo(f"  {part.collected_at}  {label}: fetched{': ' + rows if rows else ''}{again}")
+        _tell_step(part.collected_at, f"{label}: fetched{': ' + rows if rows else ''}{again}")
     elif part.ended_at:
-        typer.echo(f"  {part.ended_at}  {label}: ended")
+        _tell_step(part.ended_at, f"{label}: ended")

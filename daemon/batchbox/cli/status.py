@@ -2,19 +2,20 @@
 
 import json
 import textwrap
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.cli.page import WIDTH, tell
 from batchbox.clock import SystemClock
 from batchbox.core.manifest import Manifest, Part
-from batchbox.core.states import JobState, PartState
-from batchbox.spool.survey import HeldJob, Survey, survey
+from batchbox.core.states import HELD, JobState, PartState
+from batchbox.spool.survey import Glance, HeldJob, Survey, survey
 
 MINUTE, HOUR = 60, 3600
-WIDTH = 80
 NAME_WIDTH = 28
 SHOWN = 20
 
@@ -24,10 +25,18 @@ DOING = {
     JobState.DONE: "being archived",
 }
 
+STAGES = (  # of a job that is running: the first that any of its parts is in
+    ("in doubt", {PartState.IN_DOUBT, PartState.CANDIDATES}),
+    ("being sent", {PartState.PREPARED, PartState.COMMITTED}),
+    ("ready to be sent", {PartState.READY}),
+    ("waiting for a batch", {PartState.SUBMITTED}),
+    ("waiting for a person", HELD),
+)
+
 
 def status(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
     """Tell what waits, runs and is held, and why."""
-    found = survey(require_spool(spool))
+    found = survey(require_spool(spool), None if as_json else SHOWN)
     now = SystemClock().now()
     if as_json:
         typer.echo(json.dumps(_as_data(found, now), indent=2, ensure_ascii=False))
@@ -35,8 +44,8 @@ def status(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
     _tell_daemon(found, now)
     _tell_inbox(found)
     _tell_jobs(found, now)
-    _tell_held(found.held)
-    typer.echo(f"Finished: {found.finished}, in done/; their answers are in outbox/")
+    _tell_held(found)
+    typer.echo(f"Finished: {found.finished:,}, in done/; their answers are in outbox/")
 
 
 def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
@@ -75,25 +84,18 @@ def _tell_daemon(found: Survey, now: datetime) -> None:
             typer.echo(f"  control/{flag} stands: {FLAG_MEANS[flag]}; remove that file to go on")
         for what in ("sending", "asking"):
             if health.get(what):
-                _tell_lines(f"{what} waits: {health[what]['problem']}", health[what]["fix"])
+                tell(f"{what} waits: {health[what]['problem']}")
+                tell(health[what]["fix"])
     typer.echo("")
 
 
 FLAG_MEANS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}
 
 
-def _tell_lines(*texts: str) -> None:
-    for text in texts:
-        # a command that is shown has to be one piece
-        typer.echo(
-            textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-        )
-
-
 def _tell_inbox(found: Survey) -> None:
     if not found.waiting:
         return
-    typer.echo(f"Waiting in the inbox: {len(found.waiting)}")
+    typer.echo(f"Waiting in the inbox: {len(found.waiting):,}")
     for waiting in found.waiting[:SHOWN]:
         queue = "" if waiting["queue"] == "default" else f"{waiting['queue']}/"
         _tell_row(f"{queue}{waiting['file']}", waiting["problem"], waiting["fix"])
@@ -102,7 +104,7 @@ def _tell_inbox(found: Survey) -> None:
 
 def _tell_rest(total: int) -> None:
     if total > SHOWN:
-        typer.echo(f"  and {total - SHOWN} more")
+        typer.echo(f"  and {total - SHOWN:,} more")
     typer.echo("")
 
 
@@ -120,28 +122,41 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 def _tell_jobs(found: Survey, now: datetime) -> None:
-    if not found.jobs:
+    everyone: list[Manifest | Glance] = [*found.jobs, *found.others]
+    if not everyone:
         return
-    typer.echo(f"Under way: {len(found.jobs)}")
+    typer.echo(f"Under way: {len(everyone):,}")
+    if len(everyone) > SHOWN:
+        stages = Counter(_stage(job) for job in everyone)
+        tell(", ".join(f"{count:,} {stage}" for stage, count in stages.most_common()))
     troubles = found.health.get("jobs", {}) if found.running else {}
     for job in found.jobs[:SHOWN]:
         trouble = troubles.get(job.job) or {}
         _tell_row(job.source.name, _doing(job, now), trouble.get("problem", ""), trouble.get("fix", ""))
-    _tell_rest(len(found.jobs))
+    _tell_rest(len(everyone))
 
 
-def _tell_held(held: list[HeldJob]) -> None:
-    if not held:
+def _tell_held(found: Survey) -> None:
+    total = len(found.held) + found.others_held
+    if not total:
         return
-    typer.echo(f"Held for a person: {len(held)}")
-    for one in held[:SHOWN]:
+    typer.echo(f"Held for a person: {total:,}")
+    for one in found.held[:SHOWN]:
         typer.echo(f"  {_file(one)}  (hold/{one.job})")
-        _tell_lines(*filter(None, (f"  {one.problem}", f"  {one.fix}")))
-    _tell_rest(len(held))
+        tell(one.problem, "    ")
+        tell(one.fix, "    ")
+    _tell_rest(total)
 
 
 def _file(held: HeldJob) -> str:
     return held.manifest.source.name if held.manifest else held.job
+
+
+def _stage(job: Manifest | Glance) -> str:
+    if job.state is not JobState.RUNNING:
+        return DOING[job.state]
+    states = {part.state for part in job.parts}
+    return next((stage for stage, ones in STAGES if states & ones), "about to be published")
 
 
 def _doing(job: Manifest, now: datetime) -> str:

@@ -7,6 +7,8 @@ again from disk and tried later; raised in the loop itself, it ends the process.
 import traceback
 from collections.abc import Mapping
 
+BAD_SETTINGS = 2  # exit code of the program: wrong use or settings
+
 
 class BatchboxError(Exception):
     """Something a person may have to read: what happened, and what to do about it."""

@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from batchbox.core.errors import Damaged, Lost, Stop
 from batchbox.core.manifest import SCHEMA, Manifest
@@ -21,11 +22,18 @@ from batchbox.spool.layout import MANIFEST, PREVIOUS
 CHECKSUM = "checksum"
 FIX = f"compare it with {PREVIOUS} beside it and with the API's list of batches; nothing was sent again"
 TOO_NEW = 3  # exit code
+M = TypeVar("M", bound=BaseModel)
 UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError)
 
 
 def read_manifest(folder: Path) -> Stored | None:
     """Return the manifest in *folder*, None if there is none."""
+    manifest = read_as(folder, Manifest)
+    return Stored(manifest, manifest.revision) if manifest else None
+
+
+def read_as(folder: Path, model: type[M]) -> M | None:
+    """Return as much of the manifest in *folder* as *model* asks for; all of it has to match its checksum."""
     path = folder / MANIFEST
     try:
         data = durable.read_file(path)
@@ -37,10 +45,9 @@ def read_manifest(folder: Path) -> Stored | None:
         if found != _checksum(document):
             raise Damaged(f"{path} does not match its checksum", FIX)
         _refuse_newer(document, path)
-        manifest = Manifest.model_validate(document)
+        return model.model_validate(document)
     except UNREADABLE as error:
         raise Damaged(f"{path} cannot be read ({type(error).__name__})", FIX) from None
-    return Stored(manifest, manifest.revision)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Stored:

@@ -2,22 +2,29 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from batchbox.core.errors import Damaged
+from pydantic import BaseModel
+
+from batchbox.core.errors import BAD_SETTINGS, Damaged, Stop
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import show
-from batchbox.core.states import HELD
+from batchbox.core.states import HELD, JobState, PartState
 from batchbox.spool import inbox
-from batchbox.spool.layout import HOLD_REASON, JOB_NAME, Layout
-from batchbox.spool.manifests import read_manifest
+from batchbox.spool.layout import HOLD_REASON, JOB_NAME, MANIFEST, Layout
+from batchbox.spool.manifests import read_as, read_manifest
 from batchbox.spool.marker import is_held, read_marker
 
-SURE = len("20260102T030405Z-")  # of a job's id; less might mean any
+PLACES = ("work", "hold", "done")
+ID_BEGINNING = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{0,12}")  # less might mean any
 NOT_RUNNING = "waits for batchbox to be started"
+
+M = TypeVar("M", Manifest, "Glance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +37,62 @@ class HeldJob:
     manifest: Manifest | None
 
 
+class PartGlance(BaseModel):
+    """Where a part is."""
+
+    state: PartState
+
+
+class Glance(BaseModel):
+    """What a manifest says at a glance: enough to be counted, too little to decide anything."""
+
+    state: JobState
+    parts: tuple[PartGlance, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A spool at one moment. *health*: what the daemon put down last, empty if nothing."""
+    """A spool at one moment. *health*: what the daemon put down last, empty if nothing.
+
+    Of the jobs under way, oldest first, *jobs* are told in full, *others* only counted; *others_held* is
+    how many are held beyond those in *held*.
+    """
 
     root: Path
     running: bool
     health: dict[str, Any]
     waiting: list[dict[str, Any]]
     jobs: list[Manifest]
+    others: list[Glance]
     held: list[HeldJob]
+    others_held: int
     finished: int
 
 
-def survey(root: Path) -> Survey:
-    """Look at the spool at *root*. Raise `Stop` if there is none."""
+def survey(root: Path, in_full: int | None = None) -> Survey:
+    """Look at the spool at *root*. Raise `Stop` if there is none.
+
+    *in_full*: how many jobs are told in full, and how many of those held; all of them if None.
+    """
     layout = Layout(root)
     read_marker(layout)
     running = is_held(layout)
     health = _read_json(layout.health)
-    jobs, broken = _read_jobs(layout)
+    names = _job_names(layout.work)
+    rest = len(names) if in_full is None else in_full
+    jobs, broken = _read_jobs(layout.work, names[:rest], Manifest)
+    others, more_broken = _read_jobs(layout.work, names[rest:], Glance)
+    held = _job_names(layout.root / "hold")
+    told = held[:in_full]
     return Survey(
         root=root,
         running=running,
         health=health,
         waiting=list(health.get("waiting", [])) if running else list(_waiting(layout)),
         jobs=jobs,
-        held=broken + list(_held(layout)),
+        others=others,
+        held=broken + more_broken + list(_held(layout, told)),
+        others_held=len(held) - len(told),
         finished=sum(len(names) for _, names in _archive(layout)),
     )
 
@@ -76,21 +112,21 @@ def _job_names(folder: Path) -> list[str]:
         return []
 
 
-def _read_jobs(layout: Layout) -> tuple[list[Manifest], list[HeldJob]]:
-    jobs: list[Manifest] = []
+def _read_jobs(folder: Path, names: list[str], model: type[M]) -> tuple[list[M], list[HeldJob]]:
+    jobs: list[M] = []
     broken: list[HeldJob] = []
-    for name in _job_names(layout.work):
+    for name in names:
         try:
-            stored = read_manifest(layout.job(name))
+            job = read_as(folder / name, model)
         except Damaged as damage:
             broken.append(HeldJob(name, damage.problem, damage.fix, None))
         else:
-            jobs += [stored.manifest] if stored else []
+            jobs += [job] if job else []
     return jobs, broken
 
 
-def _held(layout: Layout) -> Iterator[HeldJob]:
-    for name in _job_names(layout.root / "hold"):
+def _held(layout: Layout, names: list[str]) -> Iterator[HeldJob]:
+    for name in names:
         folder = layout.held(name)
         problem, fix = read_reason(layout.root, name)
         job = _try_read(folder)
@@ -106,10 +142,9 @@ def read_reason(root: Path, job: str) -> tuple[str, str]:
 
 def _try_read(folder: Path) -> Manifest | None:
     try:
-        stored = read_manifest(folder)
+        return read_as(folder, Manifest)
     except (Damaged, OSError):  # it may not be ours to read
         return None
-    return stored.manifest if stored else None
 
 
 def _archive(layout: Layout) -> Iterator[tuple[Path, list[str]]]:
@@ -126,25 +161,49 @@ def _waiting(layout: Layout) -> Iterator[dict[str, Any]]:
         yield facts | {"problem": obstacle.problem if obstacle else NOT_RUNNING, "fix": fix}
 
 
-def find_jobs(root: Path, text: str) -> list[tuple[str, Manifest]]:
-    """Return the jobs that *text* means, newest first, each with the folder that it is in.
+def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[tuple[str, Manifest]]:
+    """Return the jobs in *places* that *text* means, newest first, each with the folder that it is in.
 
-    *text*: a job id or its beginning (the whole time at least), a file's name, or its stem.
+    *text*: a job id or its beginning (the whole time at least), a file's name, or its stem. Raise `Stop`
+    if an id is meant and what it means cannot be read.
     """
     layout = Layout(root)
     read_marker(layout)
-    places = [("work", layout.work), ("hold", root / "hold")]
-    places += [("done", day) for day, _ in _archive(layout)]
-    found = [
-        (place, manifest)
-        for place, folder in places
-        for name in _job_names(folder)
-        if (manifest := _try_read(folder / name))
-    ]
-    matches = [(place, job) for place, job in found if _means(text, job)]
-    return sorted(matches, key=lambda match: match[1].job, reverse=True)
+    folders = [(place, folder) for place in places for folder in _folders(layout, place)]
+    by_id = [(place, path) for place, folder in folders for path in _find_by_id(folder, text)]
+    if by_id:
+        found = [(place, job) for place, path in by_id if (job := _try_read(path))]
+        if not found:
+            _explain(by_id[0][1])
+    else:
+        by_name = [(place, path) for place, folder in folders for path in _find_by_name(folder, text)]
+        read = [(place, job) for place, path in by_name if (job := _try_read(path))]
+        found = [(place, job) for place, job in read if text in (job.source.name, job.stem)]
+    return sorted(found, key=lambda match: match[1].job, reverse=True)
 
 
-def _means(text: str, job: Manifest) -> bool:
-    is_beginning = len(text) >= SURE and job.job.startswith(text)
-    return is_beginning or text in (job.source.name, job.stem)
+def _folders(layout: Layout, place: str) -> list[Path]:
+    return [day for day, _ in _archive(layout)] if place == "done" else [layout.root / place]
+
+
+def _find_by_id(folder: Path, text: str) -> list[Path]:
+    if not ID_BEGINNING.fullmatch(text):
+        return []
+    return [folder / name for name in _job_names(folder) if name.startswith(text)]
+
+
+def _find_by_name(folder: Path, text: str) -> Iterator[Path]:
+    """Yield the jobs whose manifest holds *text* somewhere: few of thousands, so few are read in full."""
+    written = json.dumps(text, ensure_ascii=False).encode(errors="surrogateescape")
+    for name in _job_names(folder):
+        with suppress(OSError), open(f"{folder}/{name}/{MANIFEST}", "rb") as file:
+            if written in file.read():
+                yield folder / name
+
+
+def _explain(folder: Path) -> None:
+    """Raise `Stop` with the reason why the manifest in *folder* cannot be believed."""
+    try:
+        read_manifest(folder)
+    except Damaged as damage:
+        raise Stop(damage.problem, damage.fix, code=BAD_SETTINGS) from None

@@ -1,0 +1,54 @@
+"""The commands: where each is, and its line in the help.
+
+A command's module is loaded when that command is run, and no other: what `run` needs takes longer to
+import than `status` takes in all. So `--help` has to know the lines by heart.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+COMMANDS = {  # name: (module, the first line of its docstring), in the order of the help
+    "init": ("init", "Make a spool: inbox/, outbox/ and what lies between."),
+    "run": ("run", "Work a spool, in the foreground."),
+    "check": ("check", "Tell what would be sent, or what is wrong."),
+    "drop": ("drop", "Put a file into the inbox, whole or not at all."),
+    "status": ("status", "Tell what waits, runs and is held, and why."),
+    "show": ("show", "Tell the whole story of one file."),
+    "cancel": ("control", "End a file early; its receipt follows."),
+    "release": ("control", "Take a file back from hold/ and look again."),
+    "adopt": ("control", "Name the batch that an undecided file was sent as."),
+    "resubmit": ("control", "Send again what is undecided or gone in a held file."),
+    "demo": ("demo", "Show the whole way of a file; needs no key."),
+    "sandbox": ("sandbox", "Run a stand-in for the API: nothing to pay."),
+}
+
+
+class Commands(TyperGroup):
+    """All commands, as far as the help shows them; the one that is run is loaded first."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name of the command that *args* begin with, the command, and the rest of them."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name else None, rest
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Let *app*, whose class is `Commands`, know them all."""
+    for name, (_, line) in COMMANDS.items():
+        app.command(name, help=line)(_stand_in)
+
+
+def _stand_in() -> None:
+    """Stand where a command is that was not loaded."""
+
+
+def load_command(name: str) -> Any:
+    """Import the command of that name."""
+    module, _ = COMMANDS[name]
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name)(getattr(import_module(f"batchbox.cli.{module}"), name))
+    return get_command(alone)

@@ -1,0 +1,50 @@
+"""`init`: make a spool, or take over a copied one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batchbox.spool.layout import SETTINGS
+from batchbox.spool.marker import make_spool
+from batchbox.spool.takeover import take_over
+
+STARTER = """\
+# Settings of this spool; every line can also be set as BATCHBOX_NAME in the environment.
+# model = "claude-sonnet-5-5"     # of lines that name none
+# max_tokens = 4096
+# bad_lines = "reject"            # or "skip": send the good lines of a file with mistakes
+
+# [queue.nightly]                 # files dropped into inbox/nightly/
+# model = "claude-haiku-5-5"
+# system = "Answer in one sentence."
+"""
+
+
+def init(
+    spool: Annotated[Path, typer.Argument(help="The folder to make.", show_default=False)],
+    takes_over: Annotated[
+        bool, typer.Option("--take-over", help="Go on with a copied or restored spool; the other is gone.")
+    ] = False,
+) -> None:
+    """Make a spool: inbox/, outbox/ and what lies between."""
+    root = spool.absolute()
+    if takes_over:
+        _take_over(root)
+    make_spool(root)
+    settings = root / SETTINGS
+    if not settings.exists():
+        settings.write_text(STARTER)
+    typer.echo(f"{root} is a spool.")
+    typer.echo(f"  drop files into   {root}/inbox/")
+    typer.echo(f"  find answers in   {root}/outbox/")
+    typer.echo(f"  settings are in   {settings}")
+    typer.echo(f"Start it with:      batchbox run --spool {spool}")
+
+
+def _take_over(root: Path) -> None:
+    found = take_over(root)
+    typer.echo(f"{root} was taken over.")
+    typer.echo(f"  {found.doubted} files in work/ are looked for at the API before anything is sent again")
+    typer.echo(f"  {found.held} files wait in hold/ for you: batchbox status tells")
+    typer.echo("  what lies in inbox/ will be sent: take away what the other spool has sent already")
