@@ -27,6 +27,19 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a comparison: the medians by subject, and the median of the ratios of each round."""
+
+    what: str
+    unit: str
+    values: Mapping[str, float]
+    ratio: float | None = None
+    spread: tuple[float, float] | None = None
+    goal: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """Lines to be drawn: *x* and *y* name the axes with their units, *lines* has points by name."""
 
@@ -38,25 +51,14 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the comparison; the ratio is the cookbook's figure over batchbox's, round by round."""
-
-    what: str
-    unit: str
-    cookbook: float
-    batchbox: float
-    floor: float
-    ratio: Figure
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
-    """What one measurement found."""
+    """What one measurement found; *title* says of what."""
 
     figures: Sequence[Figure] = ()
     curves: Sequence[Curve] = ()
     notes: Sequence[str] = ()
     rows: Sequence[Row] = ()
+    title: str = ""
 
 
 Measure = Callable[[Scale], Findings]
