@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Condition, Thread
 from types import TracebackType
@@ -47,7 +48,9 @@ class Daemon:
 
     def __init__(self, root: Path, base_url: str, program: Sequence[str] = PROGRAM, **settings: str) -> None:
         self.root = root
-        self.events: list[dict[str, Any]] = []  # what it has logged, each with its arrival, `at`
+        self.events: list[
+            dict[str, Any]
+        ] = []  # its log; `at` is when a line came, `cpu` what it had taken by then
         self.began = 0.0
         self._command = [*program, "run", "--spool", str(root)]
         given = {"log_format": "json", "base_url": base_url} | settings
@@ -165,6 +168,8 @@ class Daemon:
 
     def _note(self, line: bytes) -> None:
         found: dict[str, Any] = {"event": "no.event", "at": now()}
+        with suppress(OSError):  # it has ended, and these are its last words
+            found["cpu"] = self.cpu()
         try:
             found |= json.loads(line)
         except (ValueError, TypeError):
