@@ -105,7 +105,7 @@ def _usage(size: int) -> dict[str, Any]:
 
 
 def _encode(size: int) -> list[bytes]:
-    """Return texts as JSON: half are ASCII only, a quarter has foreign letters, a quarter has them escaped."""
+    """Return texts as JSON: half are ASCII only, the others have foreign letters, escaped or not."""
     chance = random.Random(SEED)
     words = ["".join(chance.choices(ALPHABET, k=chance.randint(2, 9))) for _ in range(2000)]
     return [_text(chance, words, size, number % 4) for number in range(TEXTS)]

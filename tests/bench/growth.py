@@ -21,14 +21,14 @@ Points = list[tuple[float, Cost]]
 def measure(scale: Scale) -> Findings:
     """Send files of 10 MB to 2 GB and fetch their answers."""
     found: dict[str, Points] = {"submit": [], "results": []}
-    for count in QUICK_COUNTS if scale.quick else COUNTS:
-        _measure_one(scale, count, found)
+    parts = [_measure_one(scale, count, found) for count in (QUICK_COUNTS if scale.quick else COUNTS)]
     figures = [figure for what, points in found.items() for figure in _judge(what, points)]
-    title = f"files of {found['submit'][0][0]:.0f} to {found['submit'][-1][0]:,.0f} MB"
+    title = f"files of {found['submit'][0][0]:.0f} to {found['submit'][-1][0]:,.0f} MB in {parts[-1]} parts"
     return Findings(title=title, figures=figures, curves=_draw(found))
 
 
-def _measure_one(scale: Scale, count: int, found: dict[str, Points]) -> None:
+def _measure_one(scale: Scale, count: int, found: dict[str, Points]) -> int:
+    """Send one file and fetch its answers; return in how many parts it went."""
     path = scale.folder / "growing.jsonl"
     write_requests(path, count)
     with running_sink(scale.folder / "sink") as sink:
@@ -36,8 +36,10 @@ def _measure_one(scale: Scale, count: int, found: dict[str, Points]) -> None:
         with running_box(scale.folder, sink) as box:
             found["submit"].append((path.stat().st_size / MB, box.submit(path)))
             path.unlink()
+            parts = len(list(sink.folder.glob("*.body")))
             size = sink.answer() / MB
             found["results"].append((size, box.collect()))
+    return parts
 
 
 def _judge(what: str, points: Points) -> list[Figure]:

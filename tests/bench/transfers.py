@@ -1,5 +1,6 @@
 """What the measurements of transfers share: rounds, a sink, a run of the real daemon, a comparison."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,7 @@ class Box:
     @contextmanager
     def _measured(self) -> Iterator[list[Cost]]:
         costs: list[Cost] = []
+        os.sync()  # else it waits for what was written before
         self.daemon.reset_peak()
         wall, cpu = perf_counter(), self.daemon.cpu()
         yield costs
@@ -119,6 +121,7 @@ def take_rounds(rounds: int, subjects: Mapping[str, Subject]) -> dict[str, list[
     costs: dict[str, list[Cost]] = {name: [] for name in subjects}
     for number in range(rounds):
         for name in list(subjects)[:: -1 if number % 2 else 1]:
+            os.sync()
             costs[name].append(subjects[name]())
     return costs
 
