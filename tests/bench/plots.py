@@ -57,10 +57,10 @@ def _draw_bars(axes: Axes, row: Row) -> None:
     bars = axes.barh(SUBJECTS, values, color=[BARS[name] for name in SUBJECTS])
     texts = [f"{value:.2f} s" for value in values]
     if row.ratio:
-        texts[1] += f" (the cookbook takes {row.ratio:.1f} times as much)"
+        texts[1] += f" (cookbook / batchbox = {row.ratio:.1f})"
     axes.bar_label(bars, texts, padding=4)
     axes.invert_yaxis()
-    axes.set_xlim(0, max(values) * 1.4)
+    axes.set_xlim(0, max(values) * 1.45)
     axes.tick_params(axis="y", length=0)
 
 
