@@ -4,29 +4,44 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 SEED = 7
 TEXTS = 512
 IMAGE_CHARACTERS = 1_000_000
-REQUEST_CHARACTERS = 2_245
+REQUEST_CHARACTERS = 2_098
 ANSWER_CHARACTERS = 2_330
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 FOREIGN = ("größe", "naïve", "“quoted”", "日本語", "émigré", "50 €")
 FOREIGN_EACH = 40  # every so many words one that is not ASCII
 WIRE_ID = re.compile(rb'"custom_id": ?"([^"]+)"')
-MODEL = "claude-sonnet-5-5"
+MODEL = b"claude-sonnet-5-5"
+SYSTEM = b'"You are terse."'
+CACHED = b'[{"type": "text", "text": "You are terse.", "cache_control": {"type": "ephemeral"}}]'
+TURNS = 11
 
 
 def write_requests(path: Path, count: int) -> None:
-    """Write *count* requests of about 2,486 bytes, one on each line."""
-    texts = _encode(REQUEST_CHARACTERS)
+    """Write *count* requests of about 2,486 bytes, one on each line, of three kinds in turn.
+
+    The kinds are a bare question, a question in blocks with a cached system prompt, and a talk of eleven
+    turns: about the same bytes, but whoever makes objects of them has more to do.
+    """
+    texts, pieces = _encode(REQUEST_CHARACTERS), _encode(REQUEST_CHARACTERS // TURNS)
     with path.open("wb", buffering=1 << 20) as file:
         for number in range(count):
-            content = b'[{"role": "user", "content": %s}]' % texts[number % TEXTS]
-            file.write(_line(number, content))
+            text, first = texts[number % TEXTS], number % (TEXTS - TURNS)
+            match number % 3:
+                case 0:
+                    file.write(_line(number, SYSTEM, _say(text)))
+                case 1:
+                    file.write(_line(number, CACHED, _say(b'[{"type": "text", "text": %s}]' % text)))
+                case _:
+                    turns = map(_say, pieces[first : first + TURNS], cycle((b"user", b"assistant")))
+                    file.write(_line(number, CACHED, b", ".join(turns)))
 
 
 def write_images(path: Path, count: int) -> None:
@@ -38,14 +53,16 @@ def write_images(path: Path, count: int) -> None:
             source = b'{"type": "base64", "media_type": "image/png", "data": "%s"}'
             image = b'{"type": "image", "source": %s}' % (source % (data[number:] + data[:number]))
             content = b'[%s, {"type": "text", "text": "What is this?"}]' % image
-            file.write(_line(number, b'[{"role": "user", "content": %s}]' % content))
+            file.write(_line(number, SYSTEM, _say(content)))
 
 
-def _line(number: int, messages: bytes) -> bytes:
-    params = b'{"model": "%s", "max_tokens": 1024, "temperature": 0.5, "system": "You are terse.", ' % (
-        MODEL.encode()
-    )
-    return b'{"custom_id": "request-%07d", "params": %s"messages": %s}}\n' % (number, params, messages)
+def _line(number: int, system: bytes, turns: bytes) -> bytes:
+    params = b'"model": "%s", "max_tokens": 1024, "system": %s, "messages": [%s]' % (MODEL, system, turns)
+    return b'{"custom_id": "request-%07d", "params": {%s}}\n' % (number, params)
+
+
+def _say(content: bytes, role: bytes = b"user") -> bytes:
+    return b'{"role": "%s", "content": %s}' % (role, content)
 
 
 def read_ids(path: Path) -> Iterator[bytes]:
@@ -74,7 +91,7 @@ def write_rows(body: Path, rows: Path) -> int:
 def _result(text: bytes) -> tuple[bytes, bytes]:
     """Return a succeeded result, before and after the number in its message's id."""
     message = {
-        "model": MODEL,
+        "model": MODEL.decode(),
         "id": "msg_01#",
         "type": "message",
         "role": "assistant",

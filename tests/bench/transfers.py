@@ -20,7 +20,7 @@ from tests.bench.region import MB, ROOT, Cost
 SUBJECTS = ("cookbook", "batchbox", "floor")
 DEADLINE = 600.0
 SENT = "msgbatch_*"
-NAME = "requests.jsonl"
+DROPPED = "requests.jsonl"
 
 Subject = Callable[[], Cost]
 
@@ -73,11 +73,11 @@ class Box:
 
     def submit(self, path: Path) -> Cost:
         """Drop a copy of *path*; return what it cost until each of its parts was accepted."""
-        temp = self.root / "inbox" / f".{NAME}.tmp"
+        temp = self.root / "inbox" / f".{DROPPED}.tmp"
         shutil.copyfile(path, temp)
         temp.chmod(0o644)
         with self._measured() as costs:
-            temp.rename(temp.with_name(NAME))
+            temp.rename(temp.with_name(DROPPED))
             parts = self.daemon.wait("job.checked", DEADLINE)["parts"]
             for _ in range(parts):
                 self.daemon.wait("part.submitted", DEADLINE)
