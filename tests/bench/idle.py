@@ -16,17 +16,22 @@ DEADLINE = 60.0
 MB = 1_000_000
 CPU_GOAL = 0.1  # percent of a core
 MEMORY_GOAL = 90.0
+STOP_GOAL = 0.5  # seconds
 WAKEUPS_GOAL = 1.25  # once a second; a wait for the disk counts as well
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What a daemon at rest takes: percent of a core, MB, and how often a second each thread wakes."""
+    """What a daemon at rest takes.
+
+    Percent of a core, MB, how often a second each thread wakes, and the seconds that it takes to stop.
+    """
 
     cpu: float
     memory: float
     switches: float
     wakeups: Mapping[int, float]
+    stop: float
 
 
 def measure(scale: Scale) -> Findings:
@@ -64,6 +69,7 @@ def _tell(what: str, rest: Rest) -> list[Figure]:
         Figure(f"{what}: memory", rest.memory, "MB", f"< {MEMORY_GOAL:.0f} MB", rest.memory < MEMORY_GOAL),
         Figure(f"{what}: wake-ups a second", often, "1/s", f"< {WAKEUPS_GOAL}", often < WAKEUPS_GOAL),
         Figure(f"{what}: context switches a second", rest.switches, "1/s"),
+        Figure(f"{what}: SIGTERM, ended after", rest.stop, "s", f"< {STOP_GOAL} s", rest.stop < STOP_GOAL),
     ]
 
 
@@ -76,7 +82,8 @@ def _watch(root: Path, box: Sandbox, seconds: float) -> Rest:
         none = (0, 0)
         switches = sum(sum(found) - sum(before.get(task, none)) for task, found in after.items())
         wakeups = {task: (found[0] - before.get(task, none)[0]) / lasted for task, found in after.items()}
-        return Rest(taken / lasted * 100, daemon.resident() / MB, switches / lasted, wakeups)
+        memory = daemon.resident() / MB
+        return Rest(taken / lasted * 100, memory, switches / lasted, wakeups, daemon.stop())
 
 
 def _finish_one(root: Path, box: Sandbox) -> None:
