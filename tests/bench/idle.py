@@ -47,9 +47,10 @@ def measure(scale: Scale) -> Findings:
     for root in (empty, full):
         shutil.rmtree(root)
     return Findings(
+        title="an empty inbox",
         figures=[
-            *_tell("nothing to do", bare),
-            *_tell(f"nothing to do, {finished:,} jobs in done/", laden),
+            *_tell("", bare),
+            *_tell(f"{finished:,} in done/: ", laden),
         ],
         notes=[
             "Wake-ups are the times a thread went to sleep by itself, or for the disk: "
@@ -65,11 +66,11 @@ def _list(wakeups: Mapping[int, float]) -> str:
 def _tell(what: str, rest: Rest) -> list[Figure]:
     often = sum(rest.wakeups.values())
     return [
-        Figure(f"{what}: share of a core", rest.cpu, "%", f"< {CPU_GOAL} %", rest.cpu < CPU_GOAL),
-        Figure(f"{what}: memory", rest.memory, "MB", f"< {MEMORY_GOAL:.0f} MB", rest.memory < MEMORY_GOAL),
-        Figure(f"{what}: wake-ups a second", often, "1/s", f"< {WAKEUPS_GOAL}", often < WAKEUPS_GOAL),
-        Figure(f"{what}: context switches a second", rest.switches, "1/s"),
-        Figure(f"{what}: SIGTERM, ended after", rest.stop, "s", f"< {STOP_GOAL} s", rest.stop < STOP_GOAL),
+        Figure(f"{what}share of a core", rest.cpu, "%", f"< {CPU_GOAL} %", rest.cpu < CPU_GOAL),
+        Figure(f"{what}memory", rest.memory, "MB", f"< {MEMORY_GOAL:.0f} MB", rest.memory < MEMORY_GOAL),
+        Figure(f"{what}wake-ups a second", often, "1/s", f"< {WAKEUPS_GOAL}", often < WAKEUPS_GOAL),
+        Figure(f"{what}context switches a second", rest.switches, "1/s"),
+        Figure(f"{what}SIGTERM, ended after", rest.stop, "s", f"< {STOP_GOAL} s", rest.stop < STOP_GOAL),
     ]
 
 

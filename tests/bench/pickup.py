@@ -13,6 +13,7 @@ from tests.bench.standin import FOREVER, one_line, standin
 UNWATCHED = (sys.executable, "-m", "tests.bench.unwatched")
 QUIET = 0.2  # seconds that a file has to lie unchanged in any case
 DEADLINE = 60.0
+PICKUP_NOTE = f"Times until a file is taken are without the {QUIET} s for which it has to lie unchanged."
 
 
 def time_drop(daemon: Daemon, name: str) -> float:
@@ -26,12 +27,11 @@ def measure_pickup(scale: Scale) -> list[Figure]:
     drops = 20 if scale.quick else 50
     watched = _time_drops(scale.folder / "pickup", PROGRAM, drops)
     alone = _time_drops(scale.folder / "alone", UNWATCHED, drops)
-    what = "a single drop: taken after its 0.2 s"
     return [
-        _tell(f"{what}, median", median(watched), 50, watched),
-        _tell(f"{what}, slowest", max(watched), None, watched),
-        _tell(f"{what}, by the scan alone, median", median(alone), 1000, alone),
-        _tell(f"{what}, by the scan alone, slowest", max(alone), 1000, alone),
+        _tell("single drop taken: median", median(watched), 50, watched),
+        _tell("single drop taken: slowest", max(watched), None, watched),
+        _tell("the same without the watcher: median", median(alone), 1000, alone),
+        _tell("the same without the watcher: slowest", max(alone), 1000, alone),
     ]
 
 

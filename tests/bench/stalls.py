@@ -28,7 +28,7 @@ POLL = 1.0
 SETTINGS = {"poll_seconds": str(POLL), "grace_seconds": str(GRACE)}
 LIST = "GET /v1/messages/batches?"
 RESULTS = "GET /v1/messages/batches"
-UP, DOWN = "while it goes up", "while its answers come down"
+UP, DOWN = "while sent", "while fetched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ def measure(scale: Scale) -> Findings:
     requests = 40_000 if scale.quick else 100_000
     large, root = scale.folder / "large.jsonl", scale.folder / "stalls"
     write_requests(large, requests)
-    rate = int(large.stat().st_size / TRANSFER_SECONDS)
+    size = large.stat().st_size
+    rate = int(size / TRANSFER_SECONDS)
     with running_sink(scale.folder / "sink") as sink, braked(sink.url, rate) as line:
         sink.tell("keep")
         site = Site(root, large, requests, sink, line)
@@ -67,18 +68,19 @@ def measure(scale: Scale) -> Findings:
         stops = _stop_in_the_midst(site)
     large.unlink()
     shutil.rmtree(root)
+    title = f"{size / 1e6:.0f} MB up, and more down"
     notes = [
-        f"The line lets {rate / 1e6:.0f} MB a second through each way.",
+        f"The line lets {rate / 1e6:.0f} MB a second through each way; polls are due every {POLL:g} s.",
         f"A small file is dropped every {BETWEEN} s; its {QUIET} s of lying unchanged are not counted.",
     ]
-    return Findings(figures=[*_tell_waits(waits), *_tell_polls(polls), *stops], notes=notes)
+    return Findings(title=title, figures=[*_tell_waits(waits), *_tell_polls(polls), *stops], notes=notes)
 
 
 def _tell_waits(waits: dict[str, list[float]]) -> list[Figure]:
     figures = []
     for when, seconds in waits.items():
-        what, worst = f"a small file is taken, {when}", max(seconds)
-        figures.append(Figure(f"{what}: median of {len(seconds)}", median(seconds) * 1000, "ms"))
+        what, worst = f"small file taken, {when}", max(seconds)
+        figures.append(Figure(f"{what}: median", median(seconds) * 1000, "ms"))
         figures.append(Figure(f"{what}: slowest", worst * 1000, "ms", f"< {LATE:g} s", worst < LATE))
     return figures
 
@@ -86,9 +88,7 @@ def _tell_waits(waits: dict[str, list[float]]) -> list[Figure]:
 def _tell_polls(gaps: dict[str, float]) -> list[Figure]:
     goal = POLL + LATE
     return [
-        Figure(
-            f"longest time between polls due every {POLL:g} s, {when}", gap, "s", f"< {goal:g} s", gap < goal
-        )
+        Figure(f"longest between two polls, {when}", gap, "s", f"< {goal:g} s", gap < goal)
         for when, gap in gaps.items()
     ]
 
@@ -111,9 +111,9 @@ def _drop_during_transfers(
     polls[DOWN] = _longest_gap([at for at in site.line.times(LIST) if began < at < ended["at"]])
     after, _ = _drop_until(daemon, "after", "job.published", job)
     _await_submitted(daemon, len(down) + len(after))
-    waits = {"nothing else to do": idle, "while a large one is checked": before, UP: up, DOWN: down}
+    waits = {"idle": idle, "while checked": before, UP: up, DOWN: down}
     if after:
-        waits["while they are published"] = after
+        waits["while published"] = after
     return waits, polls
 
 
@@ -177,9 +177,7 @@ def _stop_in_the_midst(site: Site) -> list[Figure]:
     missing = site.requests - _count_lines(site.root / "outbox" / "again.results.jsonl")
     goal = GRACE + LATE
     return [
-        Figure(
-            "small files taken while control/PAUSE stood and a large one went up", early, "", "0", early == 0
-        ),
+        Figure("taken while control/PAUSE stood", early, "files", "0", early == 0),
         Figure(f"SIGTERM {UP}: ended after", up, "s", f"< {goal:g} s", up < goal),
         Figure("batches accepted for it in the end", accepted, "", "1", accepted == 1),
         Figure(f"SIGTERM {DOWN}: ended after", down, "s", f"< {goal:g} s", down < goal),

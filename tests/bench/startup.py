@@ -58,20 +58,20 @@ def measure(scale: Scale) -> Findings:
         crowded = _time_starts(root, box, sizes[-1], scale.rounds)
     shutil.rmtree(root)
     largest = found[sizes[-1]]
-    under_way = f"{sizes[-1]:,} jobs under way"
-    crowd = f"{under_way}, {held:,} held, {finished:,} done"
     return Findings(
+        title=f"{sizes[-1]:,} jobs under way",
         figures=[
-            *_tell_status(under_way, largest),
-            _tell_restart(under_way, largest),
-            *_tell_status(crowd, crowded)[:2],
-            _tell_restart(crowd, crowded),
+            *_tell_status("", largest),
+            _tell_restart("", largest),
+            *_tell_status("crowded: ", crowded)[:2],
+            _tell_restart("crowded: ", crowded),
         ],
         curves=[
             _draw("Restart until every job was looked at", found, lambda starts: starts.restart),
             _draw("batchbox status", found, lambda starts: [taken.wall for taken in starts.status]),
         ],
         notes=[
+            f"Crowded: {held:,} held and {finished:,} finished jobs besides.",
             "A restart ends when the daemon has told of its first poll, which asks for every running batch.",
         ],
     )
@@ -88,16 +88,16 @@ def _tell_status(among: str, starts: Starts) -> list[Figure]:
     cpu = [(status.cpu - bare.cpu) * 1000 for status, bare in rounds]
     goal = MORE_GOAL * 1000
     return [
-        _median(f"status, {among}: time beyond an empty typer program", wall, "ms", goal),
-        _median(f"status, {among}: CPU beyond an empty typer program", cpu, "ms", goal),
-        _median("status: CPU in all", [taken.cpu * 1000 for taken in starts.status], "ms"),
-        _median("an empty typer program: CPU", [taken.cpu * 1000 for taken in starts.bare], "ms"),
-        _median("an empty Python: CPU", [taken.cpu * 1000 for taken in starts.python], "ms"),
+        _median(f"{among}status beyond empty typer: time", wall, "ms", goal),
+        _median(f"{among}status beyond empty typer: CPU", cpu, "ms", goal),
+        _median("status: CPU", [taken.cpu * 1000 for taken in starts.status], "ms"),
+        _median("empty typer program: CPU", [taken.cpu * 1000 for taken in starts.bare], "ms"),
+        _median("empty Python: CPU", [taken.cpu * 1000 for taken in starts.python], "ms"),
     ]
 
 
 def _tell_restart(among: str, starts: Starts) -> Figure:
-    return _median(f"restart, {among}: every one looked at", starts.restart, "s", RESTART_GOAL)
+    return _median(f"{among}restart: all looked at", starts.restart, "s", RESTART_GOAL)
 
 
 def _median(what: str, values: Sequence[float], unit: str, goal: float | None = None) -> Figure:
