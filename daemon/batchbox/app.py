@@ -1,5 +1,6 @@
 """The composition root: the real clock, disk and API, put together and run under signals."""
 
+import gc
 import os
 import secrets
 import signal
@@ -43,6 +44,7 @@ def open_spool(root: Path) -> FolderSpool:
 
 def run_daemon(root: Path, settings: Settings, read_key: Callable[[], str], until_idle: bool) -> None:
     """Work the spool at *root* until a signal comes or, with *until_idle*, nothing is left to do."""
+    gc.freeze()  # the SDK's thousands of classes stay: the process's end would take most of a second over them
     spool = open_spool(root)
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds)
     ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes)
