@@ -44,7 +44,7 @@ def open_spool(root: Path) -> FolderSpool:
 
 def run_daemon(root: Path, settings: Settings, read_key: Callable[[], str], until_idle: bool) -> None:
     """Work the spool at *root* until a signal comes or, with *until_idle*, nothing is left to do."""
-    gc.freeze()  # the SDK's thousands of classes stay: the process's end would take most of a second over them
+    gc.freeze()  # thousands of classes of the SDK: the end of the process would take most of a second
     spool = open_spool(root)
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds)
     ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes)

@@ -90,13 +90,13 @@ def test_show_fits_into_80_columns(box: Box) -> None:
         part(1, state=PartState.REFUSED, refusal=refusal, attempt=3),
         part(2, generation=2, attempt=2, doubt=LONG, outcomes=outcomes, again=7, **facts),
     )
-    output = Output(folder="outbox", name="x.receipt.json", source="receipt", size=10**9, crc32=0)
+    output = Output(folder="outbox", name="x.receipt.json", source="receipt", size=10**9, sha256="0")
     put_job(
         box.root,
         JOB,
         "done/2026-01-02",
         state=JobState.DONE,
-        input=Input(lines=1, requests=1, bytes=1, crc32=0),
+        input=Input(lines=1, requests=1, bytes=1, sha256="0"),
         mistakes=(Mistake(line=1, problem=LONG, fix=LONG),),
         parts=parts,
         outputs=(output,),

@@ -4,13 +4,12 @@ import re
 from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from batchbox.core.settle import Finding, Incoming, Obstacle, Rules, Sightings, Writer, is_wanted, judge
 
 RULES = Rules(quiet=0.2, quiet_blind=2.0, max_settle=600.0)
 WHOLE = Incoming("", b"a.jsonl", inode=1, size=9, mtime_ns=5, ctime_ns=6)
-EMPTY = structs.replace(WHOLE, size=0)
+EMPTY = WHOLE._replace(size=0)
 CLOSED = Finding(Writer.NONE, ends_in_newline=True)
 CUT = replace(CLOSED, ends_in_newline=False)
 UNSEEN = replace(CLOSED, writer=Writer.UNKNOWN)
@@ -69,7 +68,7 @@ def test_a_file_that_grows_starts_over() -> None:
     sightings.update([WHOLE], 10.0)
     sightings.update([WHOLE], 11.0)
     assert 12.5 - sightings.since(WHOLE) == 2.5
-    grown = structs.replace(WHOLE, size=10)
+    grown = WHOLE._replace(size=10)
     sightings.update([grown], 13.0)
     assert 13.5 - sightings.since(grown) == 0.5
 
@@ -89,14 +88,14 @@ def test_any_change_counts(change: dict[str, object]) -> None:
 
 
 def _fields(incoming: Incoming) -> dict[str, object]:
-    return {name: getattr(incoming, name) for name in Incoming.__struct_fields__}
+    return {name: getattr(incoming, name) for name in Incoming._fields}
 
 
 def test_time_stamps_never_decide() -> None:
     """A file whose stamps lie in the past or the future is as new as our first sight of it."""
     for mtime_ns in (0, 1, 1 << 62):
         sightings = Sightings()
-        stamped = structs.replace(WHOLE, mtime_ns=mtime_ns)
+        stamped = WHOLE._replace(mtime_ns=mtime_ns)
         sightings.update([stamped], 50.0)
         assert sightings.since(stamped) == 50.0
 
@@ -114,7 +113,7 @@ def test_a_file_that_vanished_is_forgotten() -> None:
 
 def test_files_of_the_same_name_in_two_queues_are_two_files() -> None:
     """A queue is part of where a file lies."""
-    other = structs.replace(WHOLE, queue="q")
+    other = WHOLE._replace(queue="q")
     sightings = Sightings()
     sightings.update([WHOLE], 0.0)
     sightings.update([WHOLE, other], 5.0)

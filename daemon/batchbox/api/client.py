@@ -72,6 +72,7 @@ class _WithheldBody:
                 checksum = zlib.crc32(chunk, checksum)
                 left -= len(chunk)
                 yield chunk
+                self._body.note(len(chunk))
             last = file.read(2)  # and no more
         if len(last) != 1 or zlib.crc32(last, checksum) != self._body.crc32:
             raise Damaged(

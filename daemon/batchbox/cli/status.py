@@ -16,6 +16,7 @@ from batchbox.core.states import HELD, JobState, PartState
 from batchbox.spool.survey import Glance, HeldJob, Survey, survey
 
 MINUTE, HOUR = 60, 3600
+MEGA = 1e6
 NAME_WIDTH = 28
 SHOWN = 20
 
@@ -59,6 +60,7 @@ def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
         "jobs": [
             {"job": job.job, "file": job.source.name, "queue": job.source.queue, "state": _doing(job, now)}
             | {"parts": [part.model_dump(mode="json", include=PART_FACTS) for part in job.parts]}
+            | {"transfer": _transfers(found).get(job.job)}
             | {"problem": (found.health.get("jobs", {}).get(job.job) or {}).get("problem")}
             for job in found.jobs
         ],
@@ -93,18 +95,19 @@ FLAG_MEANS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is take
 
 
 def _tell_inbox(found: Survey) -> None:
-    if not found.waiting:
+    total = max(len(found.waiting), found.health.get("waiting_total", 0) if found.running else 0)
+    if not total:
         return
-    typer.echo(f"Waiting in the inbox: {len(found.waiting):,}")
+    typer.echo(f"Waiting in the inbox: {total:,}")
     for waiting in found.waiting[:SHOWN]:
         queue = "" if waiting["queue"] == "default" else f"{waiting['queue']}/"
         _tell_row(f"{queue}{waiting['file']}", waiting["problem"], waiting["fix"])
-    _tell_rest(len(found.waiting))
+    _tell_rest(total, min(SHOWN, len(found.waiting)))
 
 
-def _tell_rest(total: int) -> None:
-    if total > SHOWN:
-        typer.echo(f"  and {total - SHOWN:,} more")
+def _tell_rest(total: int, shown: int = SHOWN) -> None:
+    if total > shown:
+        typer.echo(f"  and {total - shown:,} more" if shown else "  they are about to be taken")
     typer.echo("")
 
 
@@ -132,8 +135,23 @@ def _tell_jobs(found: Survey, now: datetime) -> None:
     troubles = found.health.get("jobs", {}) if found.running else {}
     for job in found.jobs[:SHOWN]:
         trouble = troubles.get(job.job) or {}
-        _tell_row(job.source.name, _doing(job, now), trouble.get("problem", ""), trouble.get("fix", ""))
+        progress = _progress(_transfers(found).get(job.job))
+        problem, fix = trouble.get("problem", ""), trouble.get("fix", "")
+        _tell_row(job.source.name, _doing(job, now), progress, problem, fix)
     _tell_rest(len(everyone))
+
+
+def _transfers(found: Survey) -> dict[str, Any]:
+    transfers = found.health.get("transfers") if found.running else None
+    return transfers if isinstance(transfers, dict) else {}
+
+
+def _progress(transfer: dict[str, Any] | None) -> str:
+    if not transfer:
+        return ""
+    of_all = f" of {transfer['total'] / MEGA:,.1f}" if transfer["total"] else ""
+    what = " ".join(filter(None, (transfer["doing"], transfer["part"])))
+    return f"{what}: {transfer['bytes'] / MEGA:,.1f}{of_all} MB, {transfer['rate'] / MEGA:,.1f} MB/s"
 
 
 def _tell_held(found: Survey) -> None:

@@ -6,8 +6,7 @@ because `cp -p` and a wrong clock set them to anything.
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-import msgspec
+from typing import NamedTuple
 
 
 class Writer(StrEnum):
@@ -27,7 +26,7 @@ class Obstacle:
     passing: bool = False
 
 
-class Incoming(msgspec.Struct, frozen=True, gc=False):
+class Incoming(NamedTuple):
     """A name in the inbox as a scan saw it. *obstacle*: what it is makes it impossible to take."""
 
     queue: str

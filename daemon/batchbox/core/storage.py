@@ -8,11 +8,13 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from batchbox.core.manifest import JobId, Manifest, Output, Owner
 from batchbox.core.settle import Finding, Incoming
-from batchbox.core.usage import Spent
+
+if TYPE_CHECKING:  # commands that only look have no use for the decoder
+    from batchbox.core.usage import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +170,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The exact bytes of a part. *open* gives them from the start; the last byte is withheld."""
+    """The exact bytes of a part. *open* gives them from the start; *note* hears how many are on their way."""
 
     open: Callable[[], BinaryIO]
     size: int
     crc32: int
+    note: Callable[[int], None] = lambda _count: None
 
 
 class Api(Protocol):
@@ -201,7 +204,7 @@ class Api(Protocol):
     def tiers(self, model: str, at: datetime) -> tuple[int, ...]:
         """Return the numbers of input tokens beyond which a request costs another rate, in order."""
 
-    def price(self, model: str, spent: Spent, at: datetime) -> float | None:
+    def price(self, model: str, spent: "Spent", at: datetime) -> float | None:
         """Return US dollars for what rows of one tier used in a batch; None where that is not known."""
 
 

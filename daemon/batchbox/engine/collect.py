@@ -58,9 +58,14 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
 def _fetch(ctx: Context, job: JobId, part: Part, batch: Batch) -> Tally:
     name = rows_name(part.label)
     try:
-        with ctx.spool.create(job, name) as file, ctx.api.rows(batch) as chunks:
+        with (
+            ctx.spool.create(job, name) as file,
+            ctx.api.rows(batch) as chunks,
+            ctx.transfers.track(job, "fetching", part.label) as transfer,
+        ):
             for chunk in chunks:
                 file.write(chunk)
+                transfer.add(len(chunk))
         return _check(ctx, job, part)
     except TryLater as error:
         ctx.spool.discard(job, [name])

@@ -1,9 +1,10 @@
 """What every step is given."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchbox.core.storage import Api, Clock, Spool, spell
+from batchbox.engine.transfers import Transfers
 from batchbox.settings import Settings
 
 REQUEST = "request.jsonl"
@@ -21,6 +22,7 @@ class Context:
     clock: Clock
     settings: Settings
     entropy: Callable[[int], bytes]
+    transfers: Transfers = field(default_factory=Transfers)
 
     def stamp(self) -> str:
         """Return the time of day as manifests write it."""

@@ -11,6 +11,7 @@ from batchbox.core.names import show
 from batchbox.engine.context import Context
 from batchbox.engine.intake import Waiting
 from batchbox.engine.memory import Memory
+from batchbox.engine.transfers import Transfer
 
 BEAT_SECONDS = 5.0
 
@@ -33,6 +34,7 @@ class Health:
             "sending": _explain(memory.create),
             "asking": _explain(memory.read),
             "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
+            "transfers": {job: _show(transfer) for job, transfer in self._ctx.transfers.look(now).items()},
         }
         if facts == self._last and now < self._next:
             return
@@ -47,6 +49,11 @@ def _tell(waiting: Waiting) -> dict[str, Any]:
     incoming, obstacle = waiting.incoming, waiting.obstacle
     facts = {"file": show(incoming.name), "queue": incoming.queue, "bytes": incoming.size}
     return facts | {"problem": obstacle.problem, "fix": obstacle.fix}
+
+
+def _show(transfer: Transfer) -> dict[str, Any]:
+    facts = {"doing": transfer.doing, "part": transfer.part, "bytes": transfer.done}
+    return facts | {"total": transfer.total, "rate": transfer.rate}
 
 
 def _explain(backoff: Backoff) -> dict[str, str] | None:

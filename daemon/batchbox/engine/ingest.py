@@ -22,6 +22,7 @@ from batchbox.engine.bodies import BodyWriter
 from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_name
 from batchbox.engine.index import write_entries
 from batchbox.engine.reading import Reading
+from batchbox.engine.transfers import Transfer
 from batchbox.settings import QueueRules
 
 log = structlog.get_logger()
@@ -92,13 +93,22 @@ def _conclude(
 def _read(
     ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
 ) -> tuple[Reading, tuple[Part, ...]]:
-    with ctx.spool.open(job.job, REQUEST) as file, ctx.spool.create(job.job, SKIPPED) as skipped:
+    with (
+        ctx.spool.open(job.job, REQUEST) as file,
+        ctx.spool.create(job.job, SKIPPED) as skipped,
+        ctx.transfers.track(job.job, "checking", total=job.source.size) as transfer,
+    ):
         reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated)
-        return reading, tuple(_write_parts(ctx, job, reading))
+        return reading, tuple(_write_parts(ctx, job, _follow(reading, transfer)))
 
 
-def _write_parts(ctx: Context, job: Manifest, reading: Reading) -> Iterator[Part]:
-    supply = reading.requests()
+def _follow(reading: Reading, transfer: Transfer) -> Iterator[list[Request]]:
+    for requests in reading.requests():
+        transfer.done = reading.bytes
+        yield requests
+
+
+def _write_parts(ctx: Context, job: Manifest, supply: Iterator[list[Request]]) -> Iterator[Part]:
     waiting = next(supply, [])
     for number in count(1):
         if not waiting:

@@ -39,7 +39,8 @@ def publish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
     job = _renamed(ctx, stored.manifest, is_reserved)
     with ExitStack() as stack:
-        results = Results(stack.enter_context(ctx.spool.create(job.job, RESULTS)))
+        transfer = stack.enter_context(ctx.transfers.track(job.job, "publishing"))
+        results = Results(stack.enter_context(ctx.spool.create(job.job, RESULTS)), transfer.add)
         errors = stack.enter_context(ErrorsFile(ctx, job, ERRORS))
         write_rows(ctx, job, results, errors)
         sha256 = results.close()

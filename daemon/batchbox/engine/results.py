@@ -1,7 +1,7 @@
 """Results: the rows of all parts of a job, in the order of the requests, under the producer's own ids."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -25,10 +25,11 @@ _encode = msgspec.json.encode
 
 
 class Results:
-    """Writes rows in large pieces, and their digest."""
+    """Writes rows in large pieces, and their digest; *note* hears how many bytes are written."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, note: Callable[[int], None]) -> None:
         self._file = file
+        self._note = note
         self._digest = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._waiting = 0
@@ -47,6 +48,7 @@ class Results:
         self._digest.update(data)
         self._file.write(data)
         self.size += len(data)
+        self._note(len(data))
 
     def close(self) -> str:
         """Write what is left; return the SHA-256 of the whole."""

@@ -77,11 +77,12 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
     attempt.prepare(horizon)
     part, job = attempt.part, stored.manifest.job
     name = body_name(part.label)
-    body = Body(lambda: ctx.spool.open(job, name), part.bytes, part.crc32)
     facts = {"job": job, "part": part.label, "attempt": part.attempt}
     log.info("part.sending", **facts, bytes=part.bytes, requests=part.requests)
     try:
-        batch = ctx.api.create(body, attempt.commit)
+        with ctx.transfers.track(job, "sending", part.label, part.bytes) as transfer:
+            body = Body(lambda: ctx.spool.open(job, name), part.bytes, part.crc32, transfer.add)
+            batch = ctx.api.create(body, attempt.commit)
     except Refused as refusal:
         return Submitted(_turn_down(attempt, refusal, facts), horizon)
     except Damaged as damage:
