@@ -6,7 +6,7 @@ from statistics import linear_regression
 from tests.bench.data import write_requests
 from tests.bench.figures import Curve, Figure, Findings, Scale
 from tests.bench.region import MB, Cost
-from tests.bench.transfers import running_box, running_sink
+from tests.bench.transfers import lay_warm_up, running_box, running_sink
 
 NAME = "growth"
 COUNTS = (4_000, 12_000, 40_000, 120_000, 400_000, 800_000)
@@ -32,8 +32,8 @@ def _measure_one(scale: Scale, count: int, found: dict[str, Points]) -> int:
     path = scale.folder / "growing.jsonl"
     write_requests(path, count)
     with running_sink(scale.folder / "sink") as sink:
-        sink.tell("keep")
-        with running_box(scale.folder, sink) as box:
+        lay_warm_up(scale.folder, sink)
+        with running_box(scale.folder, sink, keeps=True) as box:
             found["submit"].append((path.stat().st_size / MB, box.submit(path)))
             path.unlink()
             parts = len(list(sink.folder.glob("*.body")))

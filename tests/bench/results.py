@@ -16,13 +16,12 @@ def measure(scale: Scale) -> Findings:
     out = scale.folder / "answers.jsonl"
     write_requests(path, count)
     with running_sink(scale.folder / "sink") as sink:
-        sink.tell("keep")
         lay_warm_up(scale.folder, sink)
         rows = sink.folder / f"{PLAIN}.rows"
         write_rows(path, rows)
 
         def batchbox() -> Cost:
-            with running_box(scale.folder, sink) as box:
+            with running_box(scale.folder, sink, keeps=True) as box:
                 box.submit(path)
                 sink.answer()
                 cost = box.collect()

@@ -130,6 +130,9 @@ class Connection(socketserver.StreamRequestHandler):
             case "POST", ["", "bench", "keep"]:
                 state.keeps = True
                 self._reply({})
+            case "POST", ["", "bench", "discard"]:
+                state.keeps = False
+                self._reply({})
             case "POST", ["", "bench", "end"]:
                 self._end()
             case _:

@@ -21,6 +21,7 @@ SUBJECTS = ("cookbook", "batchbox", "floor")
 DEADLINE = 600.0
 SENT = "msgbatch_*"
 DROPPED = "requests.jsonl"
+WARM = "warm.jsonl"
 
 Subject = Callable[[], Cost]
 
@@ -33,7 +34,7 @@ class Sink:
     folder: Path
 
     def tell(self, command: str) -> None:
-        """Give it an order: `keep` bodies from now on, or `end` all batches."""
+        """Give it an order: `keep` bodies from now on or `discard` them, or `end` all batches."""
         order = urllib.request.Request(f"{self.url}/bench/{command}", method="POST")  # noqa: S310  our own sink
         with urllib.request.urlopen(order) as answer:  # noqa: S310
             answer.read()
@@ -101,17 +102,28 @@ class Box:
 
 
 @contextmanager
-def running_box(folder: Path, sink: Sink) -> Iterator[Box]:
-    """Run the daemon on a new spool, which is removed."""
+def running_box(folder: Path, sink: Sink, keeps: bool = False) -> Iterator[Box]:
+    """Run the daemon on a new spool, which is removed; a file of one request goes first, as for the others.
+
+    *keeps*: the sink is to keep what is sent.
+    """
     root = folder / "spool"
     with Daemon(root, sink.url, poll_seconds="0.2") as daemon:
-        yield Box(root, daemon, sink)
+        box = Box(root, daemon, sink)
+        sink.tell("keep")
+        box.submit(folder / WARM)
+        sink.answer()
+        box.collect()
+        sink.forget()
+        if not keeps:
+            sink.tell("discard")
+        yield box
     shutil.rmtree(root)
 
 
 def lay_warm_up(folder: Path, sink: Sink) -> None:
     """Put a single request beside the data, and its answer into the sink."""
-    warm = folder / "warm.jsonl"
+    warm = folder / WARM
     write_requests(warm, 1)
     write_rows(warm, sink.folder / "warm.rows")
 

@@ -100,7 +100,7 @@ class _Disk:
 
     def open(self, _job: JobId, name: str) -> BinaryIO:
         if name not in self._files and "index" in name:
-            return BytesIO(write_entries([Entry(1, REQUEST, REQUEST)]))
+            return BytesIO(write_entries([Entry(1, REQUEST)]))
         if name not in self._files:
             item = packing.write_items([(REQUEST, b"{}")], self._part(name).nonce)
             return BytesIO(packing.HEAD + item + packing.TAIL)

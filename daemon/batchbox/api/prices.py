@@ -32,16 +32,14 @@ def price_rows(model: str, spent: Spent, at: datetime) -> float | None:
 
 
 def _mean(spent: Spent) -> dict[str, Any]:
-    def divide(number: int) -> Decimal:
-        return Decimal(number) / spent.requests
-
-    fields = {name: value for name, value in vars(spent).items() if name != "requests"}
-    return {
-        name: divide(value)
-        if isinstance(value, int)
-        else {field: divide(getattr(value, field)) for field in value.__struct_fields__}
-        for name, value in fields.items()
-    }
+    """Return what one of the rows used on average, in the shape of a message's usage."""
+    mean: dict[str, Any] = {name: Decimal(total) / spent.requests for name, total in vars(spent).items()}
+    lasting = {name: mean[name] for name in ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")}
+    tools, details = (
+        {"web_search_requests": mean["web_search_requests"]},
+        {"thinking_tokens": mean["thinking_tokens"]},
+    )
+    return mean | {"cache_creation": lasting, "server_tool_use": tools, "output_tokens_details": details}
 
 
 def _calculate(model: str, usage: dict[str, Any], at: datetime) -> "PriceCalculation | None":

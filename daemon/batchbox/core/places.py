@@ -6,24 +6,22 @@ order. Each has a checksum of its own: rows may wait for days for those of anoth
 
 import zlib
 from struct import Struct
+from typing import NamedTuple
 
 _FORM = Struct("<QIIB")
 
 
-class Place:
+class Place(NamedTuple):
     """Offset and size in bytes, CRC-32, and whether the request succeeded."""
 
-    __slots__ = ("_checksum", "offset", "size", "succeeded")
-
-    def __init__(self, offset: int, size: int, checksum: int, succeeded: int) -> None:
-        self.offset = offset
-        self.size = size
-        self._checksum = checksum
-        self.succeeded = bool(succeeded)
+    offset: int
+    size: int
+    checksum: int
+    succeeded: int
 
     def holds(self, result: bytes) -> bool:
         """Say whether *result* is what was found here."""
-        return len(result) == self.size and zlib.crc32(result) == self._checksum
+        return len(result) == self.size and zlib.crc32(result) == self.checksum
 
 
 class Places:
@@ -44,4 +42,10 @@ class Places:
 
     def get(self, number: int) -> Place:
         """Return where the result of request *number* lies."""
-        return Place(*_FORM.unpack_from(self.data, number * _FORM.size))
+        return Place._make(_FORM.unpack_from(self.data, number * _FORM.size))
+
+
+def find_result(line: bytes, result: bytes) -> int:
+    """Return where in *line* its *result* begins: last before the closing brace, or else wherever."""
+    offset = len(line.rstrip()) - len(result) - 1
+    return offset if offset > 0 and line.startswith(result, offset) else line.find(result)

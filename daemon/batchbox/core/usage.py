@@ -45,7 +45,7 @@ class Usage(msgspec.Struct, gc=False):
 
 
 class Spent:
-    """What some rows used together."""
+    """What some rows used together; every field is a sum."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -53,9 +53,10 @@ class Spent:
         self.output_tokens = 0
         self.cache_creation_input_tokens = 0
         self.cache_read_input_tokens = 0
-        self.cache_creation = CacheCreation()
-        self.server_tool_use = ServerTools()
-        self.output_tokens_details = OutputDetails()
+        self.ephemeral_5m_input_tokens = 0
+        self.ephemeral_1h_input_tokens = 0
+        self.web_search_requests = 0
+        self.thinking_tokens = 0
 
     def add(self, usage: Usage) -> None:
         """Count one row in."""
@@ -64,11 +65,10 @@ class Spent:
         self.output_tokens += usage.output_tokens or 0
         self.cache_creation_input_tokens += usage.cache_creation_input_tokens or 0
         self.cache_read_input_tokens += usage.cache_read_input_tokens or 0
-        for name in ("cache_creation", "server_tool_use", "output_tokens_details"):
-            if found := getattr(usage, name):
-                _add_fields(getattr(self, name), found)
-
-
-def _add_fields(total: msgspec.Struct, more: msgspec.Struct) -> None:
-    for field in total.__struct_fields__:
-        setattr(total, field, getattr(total, field) + (getattr(more, field) or 0))
+        if written := usage.cache_creation:
+            self.ephemeral_5m_input_tokens += written.ephemeral_5m_input_tokens or 0
+            self.ephemeral_1h_input_tokens += written.ephemeral_1h_input_tokens or 0
+        if tools := usage.server_tool_use:
+            self.web_search_requests += tools.web_search_requests or 0
+        if details := usage.output_tokens_details:
+            self.thinking_tokens += details.thinking_tokens or 0

@@ -8,7 +8,7 @@ from batchbox.core.errors import Gone, TryLater
 from batchbox.core.ledger import SUCCEEDED, Ledger, read_row
 from batchbox.core.manifest import JobId, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce, unmark
-from batchbox.core.places import Places
+from batchbox.core.places import Places, find_result
 from batchbox.core.plan import PartKey
 from batchbox.core.states import Event
 from batchbox.core.storage import Batch, Stored
@@ -93,7 +93,8 @@ def _check(ctx: Context, job: JobId, part: Part) -> Tally:
             if line.strip():
                 row = read_row(line)
                 number = ledger.enter(row.wire_id)
-                places.put(number, offset + line.find(row.result), row.result, row.outcome == SUCCEEDED)
+                start = offset + find_result(line, row.result)
+                places.put(number, start, row.result, row.outcome == SUCCEEDED)
                 tally.enter(number, row)
             offset += len(line)
     ledger.close()

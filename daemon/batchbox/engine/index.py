@@ -11,16 +11,22 @@ import msgspec
 
 from batchbox.core.lines import Request
 
-_entries = msgspec.json.Decoder(list[int | str])
-_encoder = msgspec.json.Encoder()
 
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One request of a part."""
+class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One request of a part. *own*: the producer's id, None where the base is that."""
 
     line: int
     base: str
-    custom_id: str
+    own: str | None = None
+
+    @property
+    def custom_id(self) -> str:
+        """The producer's own id."""
+        return self.base if self.own is None else self.own
+
+
+_read_entry = msgspec.json.Decoder(Entry).decode
+_encoder = msgspec.json.Encoder()
 
 
 def write_entries(entries: Iterable[Entry | Request]) -> bytes:
@@ -33,6 +39,4 @@ def write_entries(entries: Iterable[Entry | Request]) -> bytes:
 
 def read_entries(file: BinaryIO) -> Iterator[Entry]:
     """Yield what `write_entries` wrote."""
-    for line in file:
-        number, base, *own = _entries.decode(line)
-        yield Entry(int(number), str(base), str(own[0] if own else base))
+    return map(_read_entry, file)

@@ -55,9 +55,7 @@ class Reading:
     def requests(self) -> Iterator[list[Request]]:
         """Yield what can be sent, some at a time. Once the file is to be refused, only look on."""
         for text, is_cut in self._blocks():
-            lines = text.split(b"\n")
-            if not lines[-1]:
-                lines.pop()
+            lines = _split(text)
             found = None if is_cut else self._read_plain(text, lines)
             if found is None:
                 found = self._look_closely(lines, is_cut)
@@ -163,6 +161,13 @@ class Reading:
             bytes=self.bytes,
             sha256=self._digest.hexdigest(),
         )
+
+
+def _split(text: bytes) -> list[bytes]:
+    if text.find(b"\n", 0, -1) < 0:
+        return [text]  # a long line of its own, which is not worth a copy
+    lines = text.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _too_long(number: int, limit: int) -> Mistake:
