@@ -18,7 +18,7 @@ from batchbox.core.packing import FRAME, fits_alone, size_of
 from batchbox.core.plain import read_plain
 from batchbox.settings import QueueRules
 
-BLOCK = 1 << 17  # larger ones cost more: the memory of each is fresh, and comes page by page
+BLOCK = 1 << 16  # with all that is made of it below what malloc(3) takes anew from the kernel each time
 LINE_PIECE = 1 << 20
 MISTAKES_KEPT = 100
 QUOTED = 80  # characters of an id, in a complaint
@@ -44,7 +44,7 @@ class Reading:
         self._skipped = skipped
         self._repeated = repeated
         self._first_uses: dict[str, int] = {}
-        self._hashes = array("q")
+        self.hashes = array("q")
         self._digest = hashlib.sha256()
         self.bytes = 0
         self.lines = 0
@@ -92,15 +92,16 @@ class Reading:
         hashes = [hash(request.custom_id) for request in found or ()]
         if not self._repeated.isdisjoint(hashes):
             return None
-        self._hashes.extend(hashes)
+        self.hashes.extend(hashes)
         return found
 
     def _look_closely(self, lines: list[bytes], is_cut: bool) -> list[Request]:
         """Return the good ones, having complained of the others."""
         good: list[Request] = []
         for number, raw in enumerate(lines, start=self.lines + 1):
-            is_last = number == self.lines + len(lines)
-            found = _too_long(number, self._limit) if is_cut and is_last else self._check(number, raw)
+            is_beginning = is_cut and number == self.lines + len(lines)
+            is_long = is_beginning or len(raw) >= self._limit
+            found = _too_long(number, self._limit) if is_long else self._check(number, raw)
             if isinstance(found, Mistake):
                 self._complain(found, raw)
             elif found and (self._rules.skips_bad_lines or not self.mistakes_total):
@@ -122,7 +123,7 @@ class Reading:
     def _first_use(self, request: Request) -> int:
         """Return the line that used this request's id first, as far as that can be known in this pass."""
         number = hash(request.custom_id)
-        self._hashes.append(number)
+        self.hashes.append(number)
         if number not in self._repeated:
             return request.line
         return self._first_uses.setdefault(request.custom_id, request.line)
@@ -131,7 +132,7 @@ class Reading:
         """Return the hashes that occurred more than once."""
         repeated: set[int] = set()
         for turn in range(SLICES):
-            some = [number for number in self._hashes if number % SLICES == turn]
+            some = [number for number in self.hashes if number % SLICES == turn]
             if len(set(some)) < len(some):
                 repeated.update(number for number, uses in Counter(some).items() if uses > 1)
         return frozenset(repeated)
