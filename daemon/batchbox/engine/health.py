@@ -8,12 +8,15 @@ from typing import Any
 
 from batchbox.core.backoff import Backoff
 from batchbox.core.names import show
+from batchbox.core.states import PartState
 from batchbox.engine.context import Context
 from batchbox.engine.intake import Waiting
 from batchbox.engine.memory import Memory
 from batchbox.engine.transfers import Transfer
 
 BEAT_SECONDS = 5.0
+UNSENT = frozenset({PartState.READY, PartState.PREPARED, PartState.COMMITTED})
+UNANSWERED = frozenset({PartState.IN_DOUBT, PartState.CANDIDATES, PartState.SUBMITTED})
 
 
 class Health:
@@ -31,8 +34,8 @@ class Health:
             "waiting": [_tell(one) for one in waiting[0] if not one.obstacle.passing],
             "waiting_total": waiting[1],
             "flags": sorted(flags),
-            "sending": _explain(memory.create),
-            "asking": _explain(memory.read),
+            "sending": _explain(memory.create) if memory.has_part(UNSENT) else None,
+            "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,
             "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
             "transfers": {job: _show(transfer) for job, transfer in self._ctx.transfers.look(now).items()},
         }

@@ -82,8 +82,6 @@ class Loop:
         except (Offline, OSError) as error:
             self._go_offline(str(error), getattr(error, "fix", "see whether the disk is there and whole"))
             return
-        if self._offline:
-            return  # it is back, but was not looked at yet
         if not self._stopping:
             news, self.memory.changed = self.memory.changed, set()
             for action in self._agenda.take(self._view(), news):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from batchbox.core.backoff import Backoff
 from batchbox.core.manifest import JobId, Manifest
-from batchbox.core.plan import Doubt, PartKey, View, watched
+from batchbox.core.plan import Doubt, PartKey, View
 from batchbox.core.states import PartState
 from batchbox.core.storage import Batch, Stored
 from batchbox.engine.collect import RETAINED
@@ -122,9 +122,9 @@ class Memory:
                     with suppress(ValueError, TypeError):
                         yield datetime.fromisoformat(part.intent.date).astimezone(UTC)
 
-    def is_watching(self) -> bool:
-        """Say whether any batch is waited for."""
-        return any(True for stored in self.jobs.values() for _ in watched(stored.manifest))
+    def has_part(self, states: frozenset[PartState]) -> bool:
+        """Say whether any part is in one of *states*."""
+        return any(part.state in states for job in self._manifests.values() for part in job.parts)
 
     def poll_interval(self, today: datetime) -> float:
         """Return seconds between polls: the younger the youngest batch, the shorter."""
