@@ -17,13 +17,11 @@ import anthropic
 import httpx2
 
 from batchbox.api.failures import explain_create
-from batchbox.core import packing
 from batchbox.core.errors import BatchboxError, TryLater
 from batchbox.core.manifest import JobId, Manifest, Part
 from batchbox.core.storage import Api, Batch, Body, Clock, Page, Spool, Stored
 from batchbox.core.usage import Spent
 from batchbox.engine.context import Context
-from batchbox.engine.index import Entry, write_entries
 from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform
 from batchbox.engine.submit import Horizon, Submitted
 from batchbox.settings import Settings
@@ -41,9 +39,8 @@ from tests.model.effects import (
     Leave,
     Save,
 )
-from tests.model.world import NOW, TODAY, Flight, Shelf, created_at, name_of
+from tests.model.world import INDEX, NOW, TODAY, Flight, Shelf, created_at, name_of, write_body
 
-REQUEST = "q"
 KEY = "sandbox"
 
 
@@ -100,10 +97,9 @@ class _Disk:
 
     def open(self, _job: JobId, name: str) -> BinaryIO:
         if name not in self._files and "index" in name:
-            return BytesIO(write_entries([Entry(1, REQUEST)]))
+            return BytesIO(INDEX)
         if name not in self._files:
-            item = packing.write_items([(REQUEST, b"{}")], self._part(name).nonce)
-            return BytesIO(packing.HEAD + item + packing.TAIL)
+            return BytesIO(write_body(self._part(name).nonce))
         return BytesIO(self._files[name])
 
     @contextmanager

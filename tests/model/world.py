@@ -11,15 +11,20 @@ What is believed of the service, and so holds in every world:
     one list may leave one batch out (`Limits.flaps`), two in a row do not.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from batchbox.core.manifest import Input, JobId, Manifest, Owner, Part, Source
+from batchbox.core.packing import HEAD, TAIL, write_items
 from batchbox.core.plan import Doubt, JobAction, PartKey
 from batchbox.core.states import JobState, PartState
 from batchbox.core.storage import Batch
+
+REQUEST = "q"
+INDEX = b'[1,"q"]\n'
 
 NOW = 1_000_000.0  # monotonic seconds: time stands still, and what waits grows older
 TODAY = datetime(2025, 2, 1, tzinfo=UTC)
@@ -143,13 +148,21 @@ def _key(part: Part) -> tuple[object, ...]:
     return (*facts, part.adopting, part.abandoned, part.again, part.crc32)
 
 
+def write_body(nonce: str) -> bytes:
+    """Return the body of a part: one request."""
+    return HEAD + write_items([(REQUEST, b"{}")], nonce) + TAIL
+
+
+def make_part(number: int, nonce: str) -> Part:
+    """Return a part that is ready to be sent."""
+    sums = {"crc32": zlib.crc32(write_body(nonce)), "index_crc32": zlib.crc32(INDEX)}
+    return Part(number=number, nonce=nonce, requests=1, bytes=9, **sums)
+
+
 def make_jobs(limits: Limits) -> Iterator[Manifest]:
     """Yield the jobs with which a world begins: their parts are alike but for the nonce."""
     for name in JOBS[: limits.jobs]:
-        parts = tuple(
-            Part(number=number, nonce=f"{name}{number}", requests=1, bytes=9, crc32=0)
-            for number in range(1, limits.parts + 1)
-        )
+        parts = tuple(make_part(number, nonce=f"{name}{number}") for number in range(1, limits.parts + 1))
         yield Manifest(
             spool_id="s",
             epoch=1,

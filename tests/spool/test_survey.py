@@ -13,6 +13,7 @@ import pytest
 from batchbox.core.errors import Damaged, Stop
 from batchbox.core.states import JobState
 from batchbox.spool.folder import FolderSpool
+from batchbox.spool.health import Health, WaitingFile
 from batchbox.spool.manifests import write_manifest
 from batchbox.spool.survey import Survey, find_jobs, survey
 from tests.spool.support import (
@@ -47,7 +48,7 @@ def damage(spool: FolderSpool, job: str) -> Damaged:
 def test_an_empty_spool_is_empty(root: Path) -> None:
     """Nothing waits, nothing runs, nothing is held."""
     found = survey(root)
-    assert (found.root, found.running, found.health, found.finished) == (root, False, {}, 0)
+    assert (found.root, found.running, found.health, found.finished) == (root, False, Health(), 0)
     assert not any((found.waiting, found.jobs, found.others, found.held, found.others_held))
 
 
@@ -135,11 +136,10 @@ def test_a_newer_manifest_stops_the_look(root: Path, spool: FolderSpool) -> None
 def test_while_a_daemon_runs_it_says_what_waits(root: Path, spool: FolderSpool) -> None:
     """The reasons that only the daemon knows are those it put down."""
     put(root)
-    waiting = [{"file": "x.jsonl", "queue": "default", "bytes": 1, "problem": "a problem", "fix": "a fix"}]
-    health: dict[str, Any] = {"flags": ["PAUSE"], "waiting": waiting}
-    spool.report(health)
+    waiting = WaitingFile(file="x.jsonl", queue="default", bytes=1, problem="a problem", fix="a fix")
+    spool.report({"flags": ["PAUSE"], "waiting": [waiting.model_dump()], "of another version": 1})
     found = survey(root)
-    assert (found.running, found.health, found.waiting) == (True, health, waiting)
+    assert (found.running, found.health.flags, found.waiting) == (True, ["PAUSE"], [waiting])
 
 
 def test_without_a_daemon_the_inbox_itself_is_shown(root: Path) -> None:
@@ -148,7 +148,7 @@ def test_without_a_daemon_the_inbox_itself_is_shown(root: Path) -> None:
     put(root, b"odd\n\xff.jsonl")
     os.mkfifo(root / "inbox" / "pipe.jsonl")
     (root / "state" / "health.json").write_text('{"waiting": [{"file": "long gone"}]}')
-    found = in_child(lambda: survey(root).waiting, seconds=5)
+    found = in_child(lambda: [one.model_dump() for one in survey(root).waiting], seconds=5)
     assert sorted((one["file"], one["problem"]) for one in found) == [
         ("odd%0A%FF.jsonl", "waits for batchbox to be started"),
         ("pipe.jsonl", "is a pipe, not a file"),
@@ -157,11 +157,30 @@ def test_without_a_daemon_the_inbox_itself_is_shown(root: Path) -> None:
     assert next(one["fix"] for one in found if one["file"] == "x.jsonl") == f"batchbox run --spool {root}"
 
 
-@pytest.mark.parametrize("health", [b"", b"{", b"[]", b"null", b"\xff"], ids=repr)
+ODD_HEALTH = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff",
+    b'{"flags":null}',
+    b'{"waiting":null}',
+    b'{"waiting":[{}]}',
+    b'{"waiting_total":null}',
+    b'{"sending":"x"}',
+    b'{"jobs":[]}',
+    b'{"jobs":{"a":"x"}}',
+    b'{"time":"yesterday"}',
+    b'{"transfers":{"a":[1]}}',
+]
+
+
+@pytest.mark.parametrize("health", ODD_HEALTH, ids=repr)
+@pytest.mark.usefixtures("spool")
 def test_a_damaged_report_is_no_report(root: Path, health: bytes) -> None:
-    """It may be deleted or cut at any time."""
+    """It may be deleted or cut at any time, or be of another version."""
     (root / "state" / "health.json").write_bytes(health)
-    assert survey(root).health == {}
+    assert survey(root).health == Health()
 
 
 def test_a_look_changes_nothing(root: Path) -> None:
@@ -177,7 +196,7 @@ def test_a_look_changes_nothing(root: Path) -> None:
     find_jobs(root, "x")
     assert {path: path.stat().st_ctime_ns for path in root.rglob("*")} == before
     (waiting,) = found.waiting
-    assert "is taken already" in waiting["problem"]
+    assert "is taken already" in waiting.problem
 
 
 def test_a_producer_may_look_as_well(common_root: Path) -> None:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import typer
+from pydantic import BaseModel
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import WIDTH, tell
 from batchbox.clock import SystemClock
 from batchbox.core.manifest import Manifest, Part
 from batchbox.core.states import HELD, JobState, PartState
+from batchbox.spool.health import Progress, Trouble
 from batchbox.spool.survey import Glance, HeldJob, Survey, survey
 
 MINUTE, HOUR = 60, 3600
@@ -53,15 +55,16 @@ def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
     return {
         "spool": str(found.root),
         "running": found.running,
-        "sending": found.health.get("sending") if found.running else None,
-        "asking": found.health.get("asking") if found.running else None,
-        "flags": found.health.get("flags", []) if found.running else [],
-        "waiting": found.waiting,
+        "sending": _dump(found.health.sending),
+        "asking": _dump(found.health.asking),
+        "flags": found.health.flags,
+        "waiting": [_dump(waiting) for waiting in found.waiting],
+        "waiting_total": _waiting_total(found),
         "jobs": [
             {"job": job.job, "file": job.source.name, "queue": job.source.queue, "state": _doing(job, now)}
             | {"parts": [part.model_dump(mode="json", include=PART_FACTS) for part in job.parts]}
-            | {"transfer": _transfers(found).get(job.job)}
-            | {"problem": (found.health.get("jobs", {}).get(job.job) or {}).get("problem")}
+            | {"transfer": _dump(found.health.transfers.get(job.job))}
+            | {"problem": _trouble(found, job).problem or None}
             for job in found.jobs
         ],
         "held": [
@@ -70,6 +73,10 @@ def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
         ],
         "finished": found.finished,
     }
+
+
+def _dump(told: BaseModel | None) -> dict[str, Any] | None:
+    return told.model_dump() if told else None
 
 
 PART_FACTS = {"number", "generation", "state", "requests", "attempt", "batch_id", "submitted_at", "doubt"}
@@ -81,13 +88,14 @@ def _tell_daemon(found: Survey, now: datetime) -> None:
         typer.echo(f"{found.root}: batchbox is not running")
         typer.echo(f"  start it: batchbox run --spool {found.root}")
     else:
-        typer.echo(f"{found.root}: running (pid {health.get('pid', '?')}, {_ago(health.get('time'), now)})")
-        for flag in health.get("flags", []):
-            typer.echo(f"  control/{flag} stands: {FLAG_MEANS[flag]}; remove that file to go on")
-        for what in ("sending", "asking"):
-            if health.get(what):
-                tell(f"{what} waits: {health[what]['problem']}")
-                tell(health[what]["fix"])
+        typer.echo(f"{found.root}: running (pid {health.pid or '?'}, {_ago(health.time, now)})")
+        for flag in health.flags:
+            meaning = FLAG_MEANS.get(flag, "batchbox status does not know it")
+            typer.echo(f"  control/{flag} stands: {meaning}; remove that file to go on")
+        for what, trouble in (("sending", health.sending), ("asking", health.asking)):
+            if trouble:
+                tell(f"{what} waits: {trouble.problem}")
+                tell(trouble.fix)
     typer.echo("")
 
 
@@ -95,14 +103,18 @@ FLAG_MEANS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is take
 
 
 def _tell_inbox(found: Survey) -> None:
-    total = max(len(found.waiting), found.health.get("waiting_total", 0) if found.running else 0)
+    total = _waiting_total(found)
     if not total:
         return
     typer.echo(f"Waiting in the inbox: {total:,}")
     for waiting in found.waiting[:SHOWN]:
-        queue = "" if waiting["queue"] == "default" else f"{waiting['queue']}/"
-        _tell_row(f"{queue}{waiting['file']}", waiting["problem"], waiting["fix"])
+        queue = "" if waiting.queue == "default" else f"{waiting.queue}/"
+        _tell_row(f"{queue}{waiting.file}", waiting.problem, waiting.fix)
     _tell_rest(total, min(SHOWN, len(found.waiting)))
+
+
+def _waiting_total(found: Survey) -> int:
+    return max(len(found.waiting), found.health.waiting_total)
 
 
 def _tell_rest(total: int, shown: int = SHOWN) -> None:
@@ -132,26 +144,23 @@ def _tell_jobs(found: Survey, now: datetime) -> None:
     if len(everyone) > SHOWN:
         stages = Counter(_stage(job) for job in everyone)
         tell(", ".join(f"{count:,} {stage}" for stage, count in stages.most_common()))
-    troubles = found.health.get("jobs", {}) if found.running else {}
     for job in found.jobs[:SHOWN]:
-        trouble = troubles.get(job.job) or {}
-        progress = _progress(_transfers(found).get(job.job))
-        problem, fix = trouble.get("problem", ""), trouble.get("fix", "")
-        _tell_row(job.source.name, _doing(job, now), progress, problem, fix)
+        trouble = _trouble(found, job)
+        progress = _tell_progress(found.health.transfers.get(job.job))
+        _tell_row(job.source.name, _doing(job, now), progress, trouble.problem, trouble.fix)
     _tell_rest(len(everyone))
 
 
-def _transfers(found: Survey) -> dict[str, Any]:
-    transfers = found.health.get("transfers") if found.running else None
-    return transfers if isinstance(transfers, dict) else {}
+def _trouble(found: Survey, job: Manifest) -> Trouble:
+    return found.health.jobs.get(job.job) or Trouble(problem="")
 
 
-def _progress(transfer: dict[str, Any] | None) -> str:
+def _tell_progress(transfer: Progress | None) -> str:
     if not transfer:
         return ""
-    of_all = f" of {transfer['total'] / MEGA:,.1f}" if transfer["total"] else ""
-    what = " ".join(filter(None, (transfer["doing"], transfer["part"])))
-    return f"{what}: {transfer['bytes'] / MEGA:,.1f}{of_all} MB, {transfer['rate'] / MEGA:,.1f} MB/s"
+    of_all = f" of {transfer.total / MEGA:,.1f}" if transfer.total else ""
+    what = " ".join(filter(None, (transfer.doing, transfer.part)))
+    return f"{what}: {transfer.bytes / MEGA:,.1f}{of_all} MB, {transfer.rate / MEGA:,.1f} MB/s"
 
 
 def _tell_held(found: Survey) -> None:
@@ -200,7 +209,7 @@ def _part_doing(part: Part, now: datetime) -> str:
         case PartState.CANDIDATES:
             return "in doubt: waits until a batch that may be it has ended"
         case PartState.SUBMITTED:
-            return f"waiting for its batch, sent {_ago(part.submitted_at, now)}"
+            return f"waiting for its batch, sent {_ago(_moment(part.submitted_at), now)}"
         case PartState.COLLECTED:
             return "fetched"
         case PartState.REFUSED:
@@ -211,10 +220,14 @@ def _part_doing(part: Part, now: datetime) -> str:
             return "waits for a person"
 
 
-def _ago(stamp: str | None, now: datetime) -> str:
-    if not stamp:
+def _moment(stamp: str | None) -> datetime | None:
+    return datetime.fromisoformat(stamp) if stamp else None
+
+
+def _ago(moment: datetime | None, now: datetime) -> str:
+    if not moment:
         return "at an unknown time"
-    seconds = int((now - datetime.fromisoformat(stamp).astimezone(UTC)).total_seconds())
+    seconds = int((now - moment.astimezone(UTC)).total_seconds())
     if seconds < 2 * MINUTE:
         return f"{max(seconds, 0)} s ago"
     return f"{seconds // MINUTE} min ago" if seconds < 2 * HOUR else f"{seconds // HOUR} h ago"

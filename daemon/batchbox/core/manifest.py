@@ -100,6 +100,7 @@ class Part(Record):
     requests: int
     bytes: int
     crc32: int  # of the body: it guards against a disk that errs, and nobody else can write there
+    index_crc32: int = 0  # of the list of its requests
     attempt: int = 0
     intent: Intent | None = None
     candidates: tuple[str, ...] = ()

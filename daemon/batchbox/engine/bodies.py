@@ -4,6 +4,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from batchbox.core.errors import Damaged
+from batchbox.core.manifest import Part
 from batchbox.core.packing import GLUE, HEAD, TAIL, Item, read_item, write_items
 
 
@@ -34,8 +36,13 @@ class BodyWriter:
         return self._checksum
 
 
-def read_items(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """Yield wire id and params of each request of a body."""
+def read_items(file: BinaryIO, part: Part) -> Iterator[tuple[str, bytes]]:
+    """Yield wire id and params of each request. Raise `Damaged` in the end if they have changed."""
+    checksum = 0
     for line in file:
+        checksum = zlib.crc32(line, checksum)
         if line not in (HEAD, TAIL.lstrip()):
             yield read_item(line)
+    if checksum != part.crc32:
+        fix = "check the disk; nothing of it is sent again"
+        raise Damaged(f"the body of {part.label} is not what was written", fix)

@@ -14,7 +14,7 @@ from batchbox.core.states import Event
 from batchbox.core.storage import Batch, Stored
 from batchbox.engine.bodies import BodyWriter, read_items
 from batchbox.engine.context import Context, body_name, index_name, places_name, rows_name
-from batchbox.engine.index import read_entries, write_entries
+from batchbox.engine.index import IndexWriter, read_entries
 from batchbox.engine.tally import Tally
 
 RETAINED = timedelta(days=29)  # of results, from the batch's creation
@@ -85,7 +85,7 @@ def is_past(batch: Batch, now: datetime) -> bool:
 def _check(ctx: Context, job: JobId, part: Part) -> Tally:
     """Read all rows; write down where each is once all are found to be there."""
     with ctx.spool.open(job, index_name(part.label)) as file:
-        ledger = Ledger(part.nonce, (entry.base for entry in read_entries(file)))
+        ledger = Ledger(part.nonce, (entry.base for entry in read_entries(file, part)))
     tally, places = Tally(ctx.api, ctx.clock.now()), Places.of(len(ledger))
     with ctx.spool.open(job, rows_name(part.label)) as file:
         offset = 0
@@ -115,17 +115,17 @@ def _write_next(ctx: Context, job: JobId, part: Part, again: frozenset[int]) -> 
     )
     with (
         ctx.spool.open(job, index_name(part.label)) as old_index,
-        ctx.spool.create(job, index_name(fresh.label)) as index,
+        ctx.spool.create(job, index_name(fresh.label)) as new_index,
     ):
-        entries = enumerate(read_entries(old_index))
-        index.write(write_entries(entry for number, entry in entries if number in again))
+        index, entries = IndexWriter(new_index), enumerate(read_entries(old_index, part))
+        index.write(entry for number, entry in entries if number in again)
     with (
         ctx.spool.open(job, body_name(part.label)) as old_body,
         ctx.spool.create(job, body_name(fresh.label)) as file,
     ):
         body = BodyWriter(file, fresh.nonce)
-        for number, (wire_id, params) in enumerate(read_items(old_body)):
+        for number, (wire_id, params) in enumerate(read_items(old_body, part)):
             if number in again:
                 body.write([(unmark(wire_id, part.nonce) or "", params)])
         crc32 = body.close()
-    return fresh.model_copy(update={"bytes": body.size, "crc32": crc32})
+    return fresh.model_copy(update={"bytes": body.size, "crc32": crc32, "index_crc32": index.crc32})

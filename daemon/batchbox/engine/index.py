@@ -4,12 +4,15 @@ One short JSON array a request: line number, base (what went out before the nonc
 another, the producer's own id.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import msgspec
 
+from batchbox.core.errors import Damaged
 from batchbox.core.lines import Request
+from batchbox.core.manifest import Part
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -25,18 +28,37 @@ class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return self.base if self.own is None else self.own
 
 
+DISK_FIX = "check the disk; what was sent and answered is still at the API, for 29 days"
+
 _read_entry = msgspec.json.Decoder(Entry).decode
 _encoder = msgspec.json.Encoder()
 
 
-def write_entries(entries: Iterable[Entry | Request]) -> bytes:
-    """Return *entries* as lines."""
-    return _encoder.encode_lines(
-        (one.line, one.base) if one.base == one.custom_id else (one.line, one.base, one.custom_id)
-        for one in entries
-    )
+class IndexWriter:
+    """Writes an index, and its checksum."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.crc32 = 0
+
+    def write(self, entries: Iterable[Entry | Request]) -> None:
+        """Add *entries*."""
+        data = _encoder.encode_lines(
+            (one.line, one.base) if one.base == one.custom_id else (one.line, one.base, one.custom_id)
+            for one in entries
+        )
+        self._file.write(data)
+        self.crc32 = zlib.crc32(data, self.crc32)
 
 
-def read_entries(file: BinaryIO) -> Iterator[Entry]:
-    """Yield what `write_entries` wrote."""
-    return map(_read_entry, file)
+def read_entries(file: BinaryIO, part: Part) -> Iterator[Entry]:
+    """Yield what was written. Raise `Damaged`, at the end at the latest, if the file is not that any more."""
+    checksum = 0
+    for line in file:
+        checksum = zlib.crc32(line, checksum)
+        try:
+            yield _read_entry(line)
+        except msgspec.DecodeError:
+            break
+    if checksum != part.index_crc32:
+        raise Damaged(f"the index of {part.label} is not what was written", DISK_FIX)

@@ -20,7 +20,7 @@ from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
 from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_name
-from batchbox.engine.index import write_entries
+from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading
 from batchbox.engine.transfers import Transfer
 from batchbox.settings import QueueRules
@@ -127,19 +127,19 @@ def _write_part(
     beyond: list[Request] = []
     with (
         ctx.spool.create(job.job, body_name(part.label)) as file,
-        ctx.spool.create(job.job, index_name(part.label)) as index,
+        ctx.spool.create(job.job, index_name(part.label)) as list_of_requests,
     ):
-        body = BodyWriter(file, part.nonce)
+        body, index = BodyWriter(file, part.nonce), IndexWriter(list_of_requests)
         for requests in supply:
             fitting = packer.fit([size_of(one.base, one.params) for one in requests])
             if fitting:
                 body.write((one.base, one.params) for one in requests[:fitting])
-                index.write(write_entries(requests[:fitting]))
+                index.write(requests[:fitting])
             beyond = requests[fitting:]
             if beyond:
                 break
         crc32 = body.close()
-    facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32}
+    facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32, "index_crc32": index.crc32}
     return part.model_copy(update=facts), beyond
 
 

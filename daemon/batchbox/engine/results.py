@@ -14,7 +14,7 @@ from batchbox.core.places import Places
 from batchbox.core.states import PartState
 from batchbox.engine.context import Context, index_name, places_name, rows_name
 from batchbox.engine.errors_file import ErrorsFile
-from batchbox.engine.index import Entry, read_entries
+from batchbox.engine.index import DISK_FIX, Entry, read_entries
 
 CANCELED = "the file was canceled before this request was answered"
 PIECE = 1 << 18
@@ -70,8 +70,7 @@ class _Collected:
         self._file.seek(place.offset)
         result = self._file.read(place.size)
         if not place.holds(result):
-            fix = "check the disk; the API keeps the results of a batch for 29 days, to be fetched by hand"
-            raise Damaged(f"the rows of {self._label} are not what was fetched", fix)
+            raise Damaged(f"the rows of {self._label} are not what was fetched", DISK_FIX)
         if place.succeeded:
             return result, None
         row = read_row(b'{"custom_id":"a","result":' + result + b"}")
@@ -118,9 +117,9 @@ def _in_order(ctx: Context, job: JobId, generations: list[Part]) -> Iterator[tup
         latest: dict[str, tuple[int, int]] = {}
         for turn, part in enumerate(generations[1:], start=1):
             again = stack.enter_context(ctx.spool.open(job, index_name(part.label)))
-            latest |= {entry.base: (turn, number) for number, entry in enumerate(read_entries(again))}
+            latest |= {entry.base: (turn, number) for number, entry in enumerate(read_entries(again, part))}
         index = stack.enter_context(ctx.spool.open(job, index_name(generations[0].label)))
-        for number, entry in enumerate(read_entries(index)):
+        for number, entry in enumerate(read_entries(index, generations[0])):
             turn, place = latest.get(entry.base, (0, number))
             yield entry, sources[turn].ending(place)
 

@@ -16,6 +16,7 @@ from batchbox.core.manifest import Manifest
 from batchbox.core.names import show
 from batchbox.core.states import HELD, JobState, PartState
 from batchbox.spool import inbox
+from batchbox.spool.health import Health, WaitingFile, read_health
 from batchbox.spool.layout import HOLD_REASON, JOB_NAME, MANIFEST, Layout
 from batchbox.spool.manifests import read_as, read_manifest
 from batchbox.spool.marker import is_held, read_marker
@@ -52,7 +53,7 @@ class Glance(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A spool at one moment. *health*: what the daemon put down last, empty if nothing.
+    """A spool at one moment. *health*: what the daemon put down last, nothing if none runs.
 
     Of the jobs under way, oldest first, *jobs* are told in full, *others* only counted; *others_held* is
     how many are held beyond those in *held*.
@@ -60,8 +61,8 @@ class Survey:
 
     root: Path
     running: bool
-    health: dict[str, Any]
-    waiting: list[dict[str, Any]]
+    health: Health
+    waiting: list[WaitingFile]
     jobs: list[Manifest]
     others: list[Glance]
     held: list[HeldJob]
@@ -77,7 +78,7 @@ def survey(root: Path, in_full: int | None = None) -> Survey:
     layout = Layout(root)
     read_marker(layout)
     running = is_held(layout)
-    health = _read_json(layout.health)
+    health = read_health(layout.health) if running else Health()
     names = _job_names(layout.work)
     rest = len(names) if in_full is None else in_full
     jobs, broken = _read_jobs(layout.work, names[:rest], Manifest)
@@ -88,7 +89,7 @@ def survey(root: Path, in_full: int | None = None) -> Survey:
         root=root,
         running=running,
         health=health,
-        waiting=list(health.get("waiting", [])) if running else list(_waiting(layout)),
+        waiting=health.waiting if running else list(_waiting(layout)),
         jobs=jobs,
         others=others,
         held=broken + more_broken + list(_held(layout, told)),
@@ -153,12 +154,17 @@ def _archive(layout: Layout) -> Iterator[tuple[Path, list[str]]]:
         yield done / day, _job_names(done / day)
 
 
-def _waiting(layout: Layout) -> Iterator[dict[str, Any]]:
+def _waiting(layout: Layout) -> Iterator[WaitingFile]:
     for incoming in inbox.scan(layout):
         obstacle = incoming.obstacle
-        facts = {"file": show(incoming.name), "queue": incoming.queue, "bytes": incoming.size}
         fix = obstacle.fix if obstacle else f"batchbox run --spool {layout.root}"
-        yield facts | {"problem": obstacle.problem if obstacle else NOT_RUNNING, "fix": fix}
+        yield WaitingFile(
+            file=show(incoming.name),
+            queue=incoming.queue,
+            bytes=incoming.size,
+            problem=obstacle.problem if obstacle else NOT_RUNNING,
+            fix=fix,
+        )
 
 
 def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[tuple[str, Manifest]]:

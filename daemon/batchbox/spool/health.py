@@ -1,0 +1,55 @@
+"""How things are, as the daemon put it down last: for those who look, who believe no word of it blindly.
+
+The file may be missing, half written or of another version; what cannot be read is nothing.
+"""
+
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+
+class Trouble(BaseModel):
+    """What stands in the way, and what to do."""
+
+    problem: str
+    fix: str = ""
+
+
+class WaitingFile(Trouble):
+    """A file that stays in the inbox for now."""
+
+    file: str
+    queue: str
+    bytes: int
+
+
+class Progress(BaseModel):
+    """How far a transfer is, in bytes; *total* is None where it is not known. *rate*: bytes a second."""
+
+    doing: str
+    part: str | None
+    bytes: int
+    total: int | None
+    rate: int
+
+
+class Health(BaseModel):
+    """All of it."""
+
+    time: AwareDatetime | None = None
+    pid: int | None = None
+    flags: list[str] = Field(default_factory=list)
+    sending: Trouble | None = None
+    asking: Trouble | None = None
+    waiting: list[WaitingFile] = Field(default_factory=list)
+    waiting_total: int = 0
+    jobs: dict[str, Trouble | None] = Field(default_factory=dict)
+    transfers: dict[str, Progress] = Field(default_factory=dict)
+
+
+def read_health(path: Path) -> Health:
+    """Return what stands in *path*, as far as it can be read at all."""
+    try:
+        return Health.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return Health()
