@@ -5,18 +5,21 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from batchbox.core.errors import TryLater
-from batchbox.core.storage import Api, Batch
+from batchbox.core.settle import Finding, Incoming
+from batchbox.core.storage import Api, Batch, Spool
+from batchbox.engine.intake import JUDGED_AT_ONCE
 from batchbox.sandbox.remote import Sandbox
 from batchbox.sandbox.server import running
 from batchbox.sandbox.settings import SandboxSettings
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
-from tests.support.engine import Engine
+from tests.support.engine import Clock, Engine
 
 ONE = request("a")
 TWO = request("a") + request("b")
 HOUR = 3600.0
+LOOK = 0.01  # seconds
 
 
 class NoRowsOfTwo:
@@ -52,6 +55,44 @@ def test_results_never_come(start: Start, sandbox: Sandbox) -> None:
     engine.crash_and_restart()
     engine.run_to_end()
     check_promises(engine, sandbox)
+
+
+class SlowInbox:
+    """A spool on which each look into a file takes a while, as on a file server."""
+
+    def __init__(self, real: Spool) -> None:
+        self._real = real
+        self.clock = Clock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def examine(self, incoming: Incoming) -> Finding:
+        """Look, and let time pass."""
+        self.clock.advance(LOOK)
+        return self._real.examine(incoming)
+
+
+def test_many_files_that_wait(start: Start, sandbox: Sandbox) -> None:
+    """However many older files are not complete, and however long each look takes: it gets its turn."""
+    engine = start(scan_seconds=1.0, max_settle_seconds=HOUR)
+    engine.close()
+    slow: list[SlowInbox] = []
+
+    def slow_down(real: Spool) -> Spool:
+        slow.append(SlowInbox(real))
+        return cast("Spool", slow[-1])
+
+    engine.wrap_spool = slow_down
+    engine.open()
+    slow[-1].clock = engine.clock
+    for number in range(2 * JUDGED_AT_ONCE):
+        engine.drop(f"a{number:05}.jsonl", ONE.rstrip())
+    engine.drop("good.jsonl", ONE)
+    engine.run_until(engine.path("good", "receipt.json").exists)
+    assert engine.receipt("good")["status"] == "succeeded"
+    assert len(sandbox.batches()) == 1
+    assert len(list((engine.root / "inbox").iterdir())) == 2 * JUDGED_AT_ONCE
 
 
 def test_too_large_for_the_queue(start: Start) -> None:

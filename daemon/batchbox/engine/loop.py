@@ -57,6 +57,7 @@ class Loop:
         self._next_scan = 0.0
         self._rested = 0.0  # when hints are heard again
         self._is_told = False
+        self._is_owed = False
         self._flags: frozenset[str] = frozenset()
         self._offline = ""
         self._polled = (0, 0)
@@ -114,7 +115,10 @@ class Loop:
         return max(0.0, min(self._scan_due(), self._agenda.until) - self._now())
 
     def _scan_due(self) -> float:
-        return max(min(self._next_scan, self._intake.due), self._rested)
+        soonest = self._next_scan
+        if not self._intake.is_going_on:
+            soonest = 0.0 if self._is_owed else min(soonest, self._intake.due)
+        return max(soonest, self._rested)
 
     def _go_offline(self, problem: str, fix: str) -> None:
         if problem != self._offline:
@@ -133,13 +137,16 @@ class Loop:
             self._claim(incoming)
 
     def _scan(self, now: float) -> None:
-        """Look at everything there is: flags, commands, jobs and the inbox."""
+        """Look at everything there is: flags, commands, jobs and, once gone through, the inbox."""
         self._next_scan = now + self._ctx.settings.scan_seconds
         self._flags = self._ctx.spool.flags()
         self._is_unsure = self._is_told = False
         self._agenda.wake_by(now)
         self._roster.look(now)
-        self._intake.scan(now)
+        # begun again before it has ended, a look through the inbox might never see its end
+        self._is_owed = self._intake.is_going_on and not self._offline
+        if not self._is_owed:
+            self._intake.scan(now)
         self._has_looked, self._offline = True, ""
         after = self._now()
         self._rested = after + REST * (after - now)
