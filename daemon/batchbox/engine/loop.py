@@ -57,7 +57,7 @@ class Loop:
         self._next_scan = 0.0
         self._rested = 0.0  # when hints are heard again
         self._is_told = False
-        self._is_owed = False
+        self._is_owed = False  # a look through the inbox, once the one under way has ended
         self._flags: frozenset[str] = frozenset()
         self._offline = ""
         self._polled = (0, 0)
@@ -93,7 +93,7 @@ class Loop:
 
     def is_idle(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
-        sure = self._has_looked and not self._is_unsure
+        sure = self._has_looked and not self._is_unsure and not self._is_owed
         quiet = sure and not self._intake.is_settling and not self._offline
         hopeful = any(one.failures < HOPELESS for one in self.memory.backoffs.values())
         return quiet and not self.memory.jobs and not self.memory.busy and not hopeful
