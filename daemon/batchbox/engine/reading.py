@@ -67,13 +67,16 @@ class Reading:
     def _blocks(self) -> Iterator[tuple[bytes, bool]]:
         """Yield whole lines, and whether the last of them is over the limit and was cut."""
         while block := self._note(self._file.read(BLOCK)):
-            pieces, size = [block], len(block) - 1 - block.rfind(b"\n")
-            while size and (piece := self._note(self._file.readline(LINE_PIECE))):
-                size += len(piece)
-                pieces += [piece] if size <= self._limit else []
-                if piece.endswith(b"\n"):
-                    break
-            yield b"".join(pieces), size > self._limit
+            yield self._finish_line(block)
+
+    def _finish_line(self, block: bytes) -> tuple[bytes, bool]:
+        pieces, size = [block], len(block) - 1 - block.rfind(b"\n")
+        while size and (piece := self._note(self._file.readline(LINE_PIECE))):
+            size += len(piece)
+            pieces += [piece] if size <= self._limit else []
+            if piece.endswith(b"\n"):
+                break
+        return b"".join(pieces), size > self._limit
 
     def _note(self, piece: bytes) -> bytes:
         self._digest.update(piece)
