@@ -47,7 +47,7 @@ class Rush:
 
 def measure(scale: Scale) -> Findings:
     """Drop files by the thousand, let some lie, and drop some one by one."""
-    sizes = (500, 2_000) if scale.quick else (1_000, 3_000, 10_000, 20_000)
+    sizes = (500, 2_000) if scale.quick else (1_000, 4_000, 20_000)
     rushes = [_rush(scale.folder / "rush", size) for size in sizes]
     lying = (0, 500, 2_000) if scale.quick else (0, 1_000, 5_000, 20_000)
     scans = [(float(size), _scan_cost(scale.folder / "lying", size, scale.quick)) for size in lying]

@@ -60,7 +60,7 @@ HOURS = {
 EVERY = 79  # in CI; with --soak each
 EVERY_HOUR = 499
 
-BESIDE = {"dropping", "survey", "hints"}  # commands, and the watcher: not the daemon's own work
+BESIDE = {"dropping", "survey", "health", "hints"}  # commands, and the watcher: not the daemon's own work
 ROUND_IT = {"exists", "is_dir", "is_file", "read_bytes", "read_text", "write_bytes", "write_text"}
 ROUND_IT |= {"touch", "iterdir", "glob", "rglob", "hardlink_to", "symlink_to"}
 HARMLESS = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.errors import Lost
+from batchbox.core.errors import Damaged, Lost
 from batchbox.core.names import names_of, rejected_name
 from batchbox.spool.folder import FolderSpool
-from tests.spool.support import CONTENT, JOB, names, take, tree
+from tests.spool.support import CONTENT, JOB, LATER_JOB, names, take, tree
 
 
 class BrokenOffError(Exception):
@@ -61,11 +61,13 @@ def test_the_dropped_file_can_be_opened(spool: FolderSpool) -> None:
 
 
 def test_a_file_that_is_not_there_cannot_be_opened(spool: FolderSpool) -> None:
-    """Neither opened nor described."""
+    """Of a job that is there it is a loss; of one that was moved away there is nothing to say."""
     take(spool)
     assert not spool.has(JOB, "rows")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Damaged, match="rows of"):
         spool.open(JOB, "rows")
+    with pytest.raises(FileNotFoundError):
+        spool.open(LATER_JOB, "rows")
     with pytest.raises(FileNotFoundError):
         spool.describe(JOB, "rows")
 

@@ -157,32 +157,6 @@ def test_without_a_daemon_the_inbox_itself_is_shown(root: Path) -> None:
     assert next(one["fix"] for one in found if one["file"] == "x.jsonl") == f"batchbox run --spool {root}"
 
 
-ODD_HEALTH = [
-    b"",
-    b"{",
-    b"[]",
-    b"null",
-    b"\xff",
-    b'{"flags":null}',
-    b'{"waiting":null}',
-    b'{"waiting":[{}]}',
-    b'{"waiting_total":null}',
-    b'{"sending":"x"}',
-    b'{"jobs":[]}',
-    b'{"jobs":{"a":"x"}}',
-    b'{"time":"yesterday"}',
-    b'{"transfers":{"a":[1]}}',
-]
-
-
-@pytest.mark.parametrize("health", ODD_HEALTH, ids=repr)
-@pytest.mark.usefixtures("spool")
-def test_a_damaged_report_is_no_report(root: Path, health: bytes) -> None:
-    """It may be deleted or cut at any time, or be of another version."""
-    (root / "state" / "health.json").write_bytes(health)
-    assert survey(root).health == Health()
-
-
 def test_a_look_changes_nothing(root: Path) -> None:
     """No file, no time stamp, though there is much to clear up: that is the daemon's."""
     spool = FolderSpool(root, epoch=1)

@@ -101,6 +101,7 @@ class Part(Record):
     bytes: int
     crc32: int  # of the body: it guards against a disk that errs, and nobody else can write there
     index_crc32: int = 0  # of the list of its requests
+    places_crc32: int = 0  # of the table that says where their results lie
     attempt: int = 0
     intent: Intent | None = None
     candidates: tuple[str, ...] = ()

@@ -98,7 +98,10 @@ class Spool(Protocol):
         """Make the file that was taken one that nobody else can change; the one it was may go on changing."""
 
     def open(self, job: JobId, name: str, here_and_there: bool = False) -> BinaryIO:
-        """Open a file of the job's for reading, from its start or *here_and_there*."""
+        """Open a file of the job's for reading, from its start or *here_and_there*.
+
+        Raise `Damaged` if the job is there and the file is not.
+        """
 
     def has(self, job: JobId, name: str) -> bool:
         """Say whether the job has that file."""

@@ -1,5 +1,6 @@
 """Collect: fetch the rows of a batch that has ended, and hold them against what was asked."""
 
+import zlib
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,7 +27,7 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
     """Fetch and check the rows; send the service's failures out again. Raise `TryLater` if incomplete."""
     job, part = stored.manifest, stored.manifest.part(key)
     try:
-        tally = _fetch(ctx, job.job, part, batch)
+        tally, places_crc32 = _fetch(ctx, job.job, part, batch)
     except Gone as gone:
         log.error("part.gone", job=job.job, part=part.label, batch=batch.id, problem=gone.problem)
         lost = part.after(Event.RESULTS_GONE, doubt=gone.problem)
@@ -39,6 +40,7 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
         outcomes=tally.final_outcomes(bool(again)),
         again=len(again),
         usage=tally.usage(),
+        places_crc32=places_crc32,
         ended_at=batch.ended_at,
         collected_at=ctx.stamp(),
     )
@@ -55,7 +57,7 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
     return saved
 
 
-def _fetch(ctx: Context, job: JobId, part: Part, batch: Batch) -> Tally:
+def _fetch(ctx: Context, job: JobId, part: Part, batch: Batch) -> tuple[Tally, int]:
     name = rows_name(part.label)
     try:
         with (
@@ -82,8 +84,8 @@ def is_past(batch: Batch, now: datetime) -> bool:
         return False
 
 
-def _check(ctx: Context, job: JobId, part: Part) -> Tally:
-    """Read all rows; write down where each is once all are found to be there."""
+def _check(ctx: Context, job: JobId, part: Part) -> tuple[Tally, int]:
+    """Read all rows; write down where each is once all are there, and return the checksum of that."""
     with ctx.spool.open(job, index_name(part.label)) as file:
         ledger = Ledger(part.nonce, (entry.base for entry in read_entries(file, part)))
     tally, places = Tally(ctx.api, ctx.clock.now()), Places.of(len(ledger))
@@ -100,7 +102,7 @@ def _check(ctx: Context, job: JobId, part: Part) -> Tally:
     ledger.close()
     with ctx.spool.create(job, places_name(part.label)) as file:
         file.write(places.data)
-    return tally
+    return tally, zlib.crc32(places.data)
 
 
 def _write_next(ctx: Context, job: JobId, part: Part, again: frozenset[int]) -> Part:

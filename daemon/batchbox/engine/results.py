@@ -1,6 +1,7 @@
 """Results: the rows of all parts of a job, in the order of the requests, under the producer's own ids."""
 
 import hashlib
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
@@ -129,5 +130,7 @@ def _open(ctx: Context, job: JobId, part: Part, stack: ExitStack) -> _Collected 
         return _Unsent(part)
     with ctx.spool.open(job, places_name(part.label)) as file:
         places = Places(bytearray(file.read()))
+    if zlib.crc32(places.data) != part.places_crc32:
+        raise Damaged(f"the places of {part.label} are not what was written", DISK_FIX)
     rows = stack.enter_context(ctx.spool.open(job, rows_name(part.label), here_and_there=True))
     return _Collected(rows, places, part.label)

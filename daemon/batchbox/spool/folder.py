@@ -192,7 +192,14 @@ class FolderSpool:
 
     def open(self, job: JobId, name: str, here_and_there: bool = False) -> BinaryIO:
         """Open a file of the job's for reading; a buffer would be filled anew at every jump."""
-        return open(self.layout.job(job) / name, "rb", buffering=0 if here_and_there else BUFFER)
+        try:
+            return open(self.layout.job(job) / name, "rb", buffering=0 if here_and_there else BUFFER)
+        except FileNotFoundError:
+            if durable.is_there(self.layout.job(job)):
+                raise Damaged(
+                    f"{name} of {job} is gone", "see what became of it, and check the disk"
+                ) from None
+            raise
 
     def has(self, job: JobId, name: str) -> bool:
         """Say whether the job has that file."""

@@ -121,6 +121,8 @@ def _read_jobs(folder: Path, names: list[str], model: type[M]) -> tuple[list[M],
             job = read_as(folder / name, model)
         except Damaged as damage:
             broken.append(HeldJob(name, damage.problem, damage.fix, None))
+        except OSError as error:
+            broken.append(HeldJob(name, f"its manifest cannot be read: {error.strerror}", "", None))
         else:
             jobs += [job] if job else []
     return jobs, broken
