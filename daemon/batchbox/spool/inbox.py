@@ -35,17 +35,11 @@ KINDS = (
 
 def scan(layout: Layout) -> list[Incoming]:
     """Return every wanted name in the inbox and its queues, oldest first, as it is right now."""
-    seen = [incoming for queue, folder in _queues(layout) for incoming in _scan_queue(layout, queue, folder)]
-    seen += [Incoming(DEFAULT_QUEUE, name, obstacle=NO_QUEUE) for name in _odd_folders(layout)]
+    folders, inbox = _folders(layout), layout.root / "inbox"
+    places = [(DEFAULT_QUEUE, inbox)] + [(name, inbox / name) for name in folders if is_queue(name)]
+    seen = [incoming for queue, folder in places for incoming in _scan_queue(layout, queue, folder)]
+    seen += [Incoming(DEFAULT_QUEUE, name, obstacle=NO_QUEUE) for name in _odd(folders)]
     return sorted(seen, key=lambda incoming: (incoming.mtime_ns, incoming.name))
-
-
-def _queues(layout: Layout) -> Iterator[tuple[str, Path]]:
-    inbox = layout.root / "inbox"
-    yield DEFAULT_QUEUE, inbox
-    for name in _folders(layout):
-        if is_queue(name):
-            yield name, inbox / name
 
 
 def _folders(layout: Layout) -> list[str]:
@@ -58,8 +52,8 @@ def is_queue(name: str) -> bool:
     return bool(QUEUE_NAME.fullmatch(name)) and name != DEFAULT_QUEUE and not name.endswith(OUR_ENDINGS)
 
 
-def _odd_folders(layout: Layout) -> Iterator[bytes]:
-    for name in _folders(layout):
+def _odd(folders: list[str]) -> Iterator[bytes]:
+    for name in folders:
         if not is_queue(name) and name[0] not in ".~_#" and not name.endswith(".jsonl"):
             yield os.fsencode(name)
 
