@@ -23,7 +23,7 @@ LINE_PIECE = 1 << 20
 MISTAKES_KEPT = 100
 QUOTED = 80  # characters of an id, in a complaint
 RAW_KEPT = 1 << 20  # of a skipped line, in the errors file
-SLICES = 8  # of the hashes, so that not all are looked at together
+SLICES = 64  # of the hashes, so that not all are looked at together
 ADDED = 256  # bytes, more than a line can grow by on its way into a part
 
 
@@ -44,7 +44,7 @@ class Reading:
         self._skipped = skipped
         self._repeated = repeated
         self._first_uses: dict[str, int] = {}
-        self.hashes = array("q")
+        self.hashes = [array("q") for _ in range(SLICES)]  # by their last bits
         self._digest = hashlib.sha256()
         self.bytes = 0
         self.lines = 0
@@ -95,7 +95,8 @@ class Reading:
         hashes = [hash(request.custom_id) for request in found or ()]
         if not self._repeated.isdisjoint(hashes):
             return None
-        self.hashes.extend(hashes)
+        for number in hashes:
+            self.hashes[number % SLICES].append(number)
         return found
 
     def _look_closely(self, lines: list[bytes], is_cut: bool) -> list[Request]:
@@ -126,7 +127,7 @@ class Reading:
     def _first_use(self, request: Request) -> int:
         """Return the line that used this request's id first, as far as that can be known in this pass."""
         number = hash(request.custom_id)
-        self.hashes.append(number)
+        self.hashes[number % SLICES].append(number)
         if number not in self._repeated:
             return request.line
         return self._first_uses.setdefault(request.custom_id, request.line)
@@ -134,8 +135,7 @@ class Reading:
     def find_repeated(self) -> frozenset[int]:
         """Return the hashes that occurred more than once."""
         repeated: set[int] = set()
-        for turn in range(SLICES):
-            some = [number for number in self.hashes if number % SLICES == turn]
+        for some in self.hashes:
             if len(set(some)) < len(some):
                 repeated.update(number for number, uses in Counter(some).items() if uses > 1)
         return frozenset(repeated)
