@@ -29,7 +29,7 @@ from batchbox.engine.setbacks import note_setback
 from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll
 from batchbox.engine.submit import Submitted
 
-REST = 4.0  # times what a scan took, before hints bring on another
+REST = 4.0  # times what a scan took, before anything but its time brings on another
 HOPELESS = 5  # failures, about half a minute, after which a job that cannot be read keeps nobody waiting
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class Loop:
         self._roster = Roster(ctx, self.memory)
         self._agenda = Agenda()
         self._next_scan = 0.0
-        self._rested = 0.0  # when hints are heard again
+        self._rested = 0.0  # when a scan may come before its time again
         self._is_told = False
         self._is_owed = False  # a look through the inbox, once the one under way has ended
         self._flags: frozenset[str] = frozenset()
@@ -115,10 +115,10 @@ class Loop:
         return max(0.0, min(self._scan_due(), self._agenda.until) - self._now())
 
     def _scan_due(self) -> float:
-        soonest = self._next_scan
-        if not self._intake.is_going_on:
-            soonest = 0.0 if self._is_owed else min(soonest, self._intake.due)
-        return max(soonest, self._rested)
+        if self._intake.is_going_on:
+            return self._next_scan
+        early = 0.0 if self._is_owed else self._intake.due
+        return min(self._next_scan, max(early, self._rested))
 
     def _go_offline(self, problem: str, fix: str) -> None:
         if problem != self._offline:
@@ -195,7 +195,7 @@ class Loop:
     def _take_in(self, mail: Mail) -> None:
         match mail:
             case Hint():
-                self._next_scan = 0.0
+                self._next_scan = min(self._next_scan, self._rested)
             case StopAsked():
                 self._stopping = True
             case Finished(action=plan.Poll()):
