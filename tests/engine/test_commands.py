@@ -7,8 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+from batchbox.core.commands import Command, Verb
 from batchbox.core.storage import Api, Page
+from batchbox.engine.roster import AT_ONCE
 from batchbox.sandbox.remote import Sandbox
+from batchbox.spool.control import leave_command
 from tests.engine.conftest import Start
 from tests.engine.promises import check_outputs, check_promises
 from tests.support.daemon import request
@@ -250,3 +253,21 @@ def test_a_folder_is_no_command(start: Start, slow: Sandbox) -> None:
 
 def refuse_to_dismiss(name: str) -> None:
     raise PermissionError(errno.EACCES, "not allowed", name)
+
+
+def test_commands_that_fail_do_not_keep_others_waiting(engine: Engine, sandbox: Sandbox) -> None:
+    """However many are tried again and again at each look, a new one is carried out."""
+    jobs = [f"20260102T030405Z-{number:012x}" for number in range(AT_ONCE + 1)]
+    for job in jobs:
+        (engine.root / "hold" / job).mkdir()
+        (engine.root / "hold" / job / "manifest.json").write_bytes(b"{")
+        leave_command(engine.root, Command(Verb.CANCEL, job))
+    engine.run_for(5)
+    sandbox.order("create", "refuse", times=99, status=429, retry_after=3600)
+    engine.drop("a.jsonl", request("a"))
+    engine.run_until(lambda: engine.states() == ["ready"])
+    (job,) = (path.name for path in (engine.root / "work").iterdir() if not path.name.startswith("."))
+    leave_command(engine.root, Command(Verb.CANCEL, job))
+    engine.run_until(engine.path("a", "receipt.json").exists)
+    assert engine.receipt("a")["status"] == "canceled"
+    assert len(list((engine.root / "control").iterdir())) == len(jobs)

@@ -90,7 +90,7 @@ class Roster:
         """Carry out each command whose job is at rest; one that fails is tried again at the next look."""
         names = self._ctx.spool.commands()
         left = AT_ONCE
-        for name in names:
+        for name in sorted(names, key=self._told.__contains__):  # those that failed before come last
             command = read_command(name)
             if command is None:
                 self._refuse(name, "it is no command", "see batchbox --help for what can be asked")
