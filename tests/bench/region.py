@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.bench.memory import touch_memory
+
 MB = 1_000_000
 ROOT = Path(__file__).parents[2]
 
@@ -47,5 +49,6 @@ def _peak() -> float:
 def run_region(module: str, *arguments: object) -> Cost:
     """Run a module of the benchmark in a process of its own; return what its region has cost."""
     command = [sys.executable, "-m", f"tests.bench.{module}", *map(str, arguments)]
+    touch_memory()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return Cost(**json.loads(done.stdout))

@@ -15,6 +15,7 @@ from time import perf_counter
 from tests.bench.daemon import Daemon
 from tests.bench.data import write_requests, write_rows
 from tests.bench.figures import Row
+from tests.bench.memory import touch_memory
 from tests.bench.region import MB, ROOT, Cost
 
 SUBJECTS = ("cookbook", "batchbox", "floor")
@@ -94,6 +95,7 @@ class Box:
     @contextmanager
     def _measured(self) -> Iterator[list[Cost]]:
         costs: list[Cost] = []
+        touch_memory()
         os.sync()  # else it waits for what was written before
         self.daemon.reset_peak()
         wall, cpu = perf_counter(), self.daemon.cpu()
