@@ -18,7 +18,8 @@ from batchbox.api.client import AnthropicApi
 from batchbox.clock import SystemClock
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
-from batchbox.engine.mailbox import Hint, Mailbox, StopAsked
+from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
+from batchbox.service.reload import reload_settings
 from batchbox.settings import Settings, unknown_variables
 from batchbox.spool.folder import FolderSpool
 from batchbox.spool.hints import watch_inbox
@@ -42,8 +43,14 @@ def open_spool(root: Path) -> FolderSpool:
     return FolderSpool(root, epoch=time.time_ns() // 1_000_000)
 
 
-def run_daemon(root: Path, settings: Settings, read_key: Callable[[], str], until_idle: bool) -> None:
-    """Work the spool at *root* until a signal comes or, with *until_idle*, nothing is left to do."""
+def run_daemon(
+    root: Path, read: Callable[[], Settings], read_key: Callable[[], str], until_idle: bool = False
+) -> None:
+    """Work the spool at *root* until a signal comes or, with *until_idle*, nothing is left to do.
+
+    *read* gives the settings: now, and again on SIGHUP.
+    """
+    settings = read()
     gc.freeze()  # thousands of classes of the SDK: the end of the process would take most of a second
     spool = open_spool(root)
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds)
@@ -52,7 +59,7 @@ def run_daemon(root: Path, settings: Settings, read_key: Callable[[], str], unti
     with _signals(mailbox):
         stop_watching = watch_inbox(root, lambda: mailbox.put(Hint()))
         _announce(root, spool, settings)
-        loop = Loop(ctx, mailbox)
+        loop = Loop(ctx, mailbox, reread=lambda held: reload_settings(held, read))
         try:
             loop.run(until_idle)
         finally:
@@ -76,7 +83,7 @@ def _announce(root: Path, spool: FolderSpool, settings: Settings) -> None:
 
 @contextmanager
 def _signals(mailbox: Mailbox) -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into mail, the second into the end."""
+    """Turn SIGHUP into mail, and the first SIGTERM or SIGINT; the second into the end."""
     asked = False
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -87,6 +94,7 @@ def _signals(mailbox: Mailbox) -> Iterator[None]:
         mailbox.put(StopAsked())
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: mailbox.put(ReloadAsked()))
     try:
         yield
     finally:

@@ -1,12 +1,10 @@
 """What people may set: built-in < batchbox.toml < environment < flags. One frozen model.
 
-Every name is also an environment variable, in capitals after `BATCHBOX_`. The key is not a setting: it
-comes from a systemd credential, a file, or ANTHROPIC_API_KEY, and is handed to the API client alone.
+Every name is also an environment variable, in capitals after `BATCHBOX_`. The key is not a setting.
 """
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,12 +25,12 @@ from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Defaults
 from batchbox.core.settle import Rules
 
-NO_KEY = 4  # exit code
 PREFIX = "BATCHBOX_"
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
 PUBLIC_URL = "https://api.anthropic.com"
 
-KEY = re.compile(r"[!-~]+")
+# read once, by what is made of them at the start
+FIXED = frozenset({"base_url", "api_key_file", "answer_seconds", "log_format"})
 
 YEAR = 31_536_000.0
 QUIET = 0.2
@@ -224,50 +222,3 @@ def _explain(error: ValidationError, path: Path | None, flags: Mapping[str, Any]
         return Stop(f"{where} is not a setting", fix, code=BAD_SETTINGS)
     shown = "not shown: it may hold a password" if "@" in str(first["input"]) else repr(first["input"])
     return Stop(f"{where}: {first['msg']}", f"it is {shown} now", code=BAD_SETTINGS)
-
-
-def read_key(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return the API key. Raise `Stop` if there is none."""
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    credential = Path(credentials) / "api_key" if credentials else None
-    places = [credential] if credential and credential.exists() else []
-    places += [settings.api_key_file] if settings.api_key_file else []
-    for place in places:
-        try:
-            key = place.read_text(encoding="utf-8", errors="replace").strip()
-        except OSError as error:
-            fix = "put the key there, readable for the user batchbox runs as"
-            raise Stop(f"no key in {place}: {error.strerror}", fix, code=NO_KEY) from None
-        if key:
-            return _require_one_word(key, str(place))
-    key = environ.get("ANTHROPIC_API_KEY", "").strip()
-    if not key:
-        fix = "set ANTHROPIC_API_KEY, or api_key_file; to try without a key: batchbox demo"
-        raise Stop("there is no API key", fix, code=NO_KEY)
-    return _require_one_word(key, "ANTHROPIC_API_KEY")
-
-
-class KeyRing:
-    """Gives the key as it is now, or the last one while it cannot be read."""
-
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
-        self._settings = settings
-        self._environ = environ
-        self._last = ""
-
-    def __call__(self) -> str:
-        """Return the key."""
-        try:
-            self._last = read_key(self._settings, self._environ)
-        except Stop:
-            if not self._last:
-                raise
-        return self._last
-
-
-def _require_one_word(key: str, place: str) -> str:
-    """Refuse what no HTTP header can hold: the error would be shown, and the key in it."""
-    if not KEY.fullmatch(key):
-        fix = "put the key there, alone, on one line, in plain characters"
-        raise Stop(f"what is in {place} is not an API key", fix, code=NO_KEY)
-    return key

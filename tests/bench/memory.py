@@ -1,8 +1,9 @@
 """Memory: what a virtual machine has not touched yet is dear.
 
-A guest's page costs its host a fault at the first touch (10 microseconds here), and a host may take it back once the
-guest leaves it free. The touch is charged to whoever comes first, as system time: 0.7 s for 300 MB written into the
-page cache. Who pays is luck, so all of it is touched beforehand and given back, for every subject alike.
+A guest's page costs its host a fault at the first touch (10 microseconds here), and a host may take it back
+once the guest leaves it free. The touch is charged to whoever comes first, as system time: 0.7 s for 300 MB
+written into the page cache. Who pays is luck, so all of it is touched beforehand and given back, for every
+subject alike.
 """
 
 import subprocess

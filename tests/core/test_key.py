@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from batchbox.core.errors import Stop
-from batchbox.settings import NO_KEY, Settings, load_settings, read_key, unknown_variables
+from batchbox.service.key import NO_KEY, read_key
+from batchbox.settings import Settings, load_settings, unknown_variables
 
 SECRET = "sk-ant-made-up"
 

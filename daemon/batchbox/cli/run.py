@@ -7,9 +7,9 @@ import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.options import SpoolOption, require_spool
+from batchbox.service.key import KeyRing, read_key
 from batchbox.service.logs import set_up_logs
 from batchbox.service.privacy import forbid_dumps
-from batchbox.settings import KeyRing, read_key
 
 
 def run(
@@ -28,4 +28,4 @@ def run(
     # imported here: the SDK takes a second, and what is wrong so far is told without it
     from batchbox.app import run_daemon  # noqa: PLC0415
 
-    run_daemon(root, settings, KeyRing(settings, os.environ), until_idle)
+    run_daemon(root, lambda: read_settings(root, config), KeyRing(settings, os.environ), until_idle)

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import WIDTH, tell
 from batchbox.clock import SystemClock
+from batchbox.core.condition import DOING, name_stage
 from batchbox.core.manifest import Manifest, Part
-from batchbox.core.states import HELD, JobState, PartState
+from batchbox.core.states import JobState, PartState
 from batchbox.spool.health import Progress, Trouble
 from batchbox.spool.survey import Glance, HeldJob, Survey, survey
 
@@ -21,20 +22,6 @@ MINUTE, HOUR = 60, 3600
 MEGA = 1e6
 NAME_WIDTH = 28
 SHOWN = 20
-
-DOING = {
-    JobState.TAKEN: "being checked",
-    JobState.PUBLISHING: "being published",
-    JobState.DONE: "being archived",
-}
-
-STAGES = (  # of a job that is running: the first that any of its parts is in
-    ("in doubt", {PartState.IN_DOUBT, PartState.CANDIDATES}),
-    ("being sent", {PartState.PREPARED, PartState.COMMITTED}),
-    ("ready to be sent", {PartState.READY}),
-    ("waiting for a batch", {PartState.SUBMITTED}),
-    ("waiting for a person", HELD),
-)
 
 
 def status(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
@@ -142,7 +129,7 @@ def _tell_jobs(found: Survey, now: datetime) -> None:
         return
     typer.echo(f"Under way: {len(everyone):,}")
     if len(everyone) > SHOWN:
-        stages = Counter(_stage(job) for job in everyone)
+        stages = Counter(name_stage(job.state, (part.state for part in job.parts)) for job in everyone)
         tell(", ".join(f"{count:,} {stage}" for stage, count in stages.most_common()))
     for job in found.jobs[:SHOWN]:
         trouble = _trouble(found, job)
@@ -177,13 +164,6 @@ def _tell_held(found: Survey) -> None:
 
 def _file(held: HeldJob) -> str:
     return held.manifest.source.name if held.manifest else held.job
-
-
-def _stage(job: Manifest | Glance) -> str:
-    if job.state is not JobState.RUNNING:
-        return DOING[job.state]
-    states = {part.state for part in job.parts}
-    return next((stage for stage, ones in STAGES if states & ones), "about to be published")
 
 
 def _doing(job: Manifest, now: datetime) -> str:

@@ -124,6 +124,9 @@ class Spool(Protocol):
     def park(self, job: JobId, problem: str, fix: str) -> None:
         """Move a job aside for a person, with the reason."""
 
+    def held(self) -> int:
+        """Return how many jobs were moved aside."""
+
     def load_held(self, job: JobId) -> Stored | None:
         """Return the manifest of a job that was moved aside; None if there is none. Raise `Damaged`."""
 

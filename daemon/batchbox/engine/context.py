@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from batchbox.core.condition import Deaf, Pulse
 from batchbox.core.storage import Api, Clock, Spool, spell
 from batchbox.engine.transfers import Transfers
 from batchbox.settings import Settings
@@ -13,9 +14,12 @@ HOLD_REASON = "hold.json"
 BEGUN = "begun"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """The world, as the engine knows it. *entropy* gives that many random bytes."""
+    """The world, as the engine knows it. *entropy* gives that many random bytes.
+
+    Nothing of it is ever replaced but *settings*, by the deciding thread, when they are read again.
+    """
 
     spool: Spool
     api: Api
@@ -23,6 +27,7 @@ class Context:
     settings: Settings
     entropy: Callable[[int], bytes]
     transfers: Transfers = field(default_factory=Transfers)
+    pulse: Pulse = field(default_factory=Deaf)
 
     def stamp(self) -> str:
         """Return the time of day as manifests write it."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from batchbox.core.backoff import Backoff
+from batchbox.core.condition import Condition, summarize
 from batchbox.core.names import show
 from batchbox.core.states import PartState
 from batchbox.engine.context import Context
@@ -26,6 +27,27 @@ class Health:
         self._ctx = ctx
         self._last: dict[str, Any] = {}
         self._next = 0.0
+        self._beaten = float("-inf")
+
+    @property
+    def due(self) -> float:
+        """When the pulse has to beat again at the latest."""
+        return self._beaten + self._ctx.pulse.every
+
+    def beat(self, memory: Memory, waiting: int, flags: frozenset[str], offline: tuple[str, str]) -> None:
+        """Tell whoever watches over us how things are. *offline*: problem and fix of the spool."""
+        self._beaten = self._ctx.clock.monotonic()
+        jobs, oldest = summarize(memory.manifests())
+        troubles = [memory.create] if memory.has_part(UNSENT) else []
+        troubles += [memory.read] if memory.has_part(UNSENT | UNANSWERED) else []
+        shared = next(((one.problem, one.fix) for one in troubles if one.problem), ("", ""))
+        problem, fix = offline if offline[0] else shared
+        self._ctx.pulse.beat(Condition(jobs, oldest, waiting, self._count_held(), flags, problem, fix))
+
+    def _count_held(self) -> int:
+        with suppress(OSError):
+            return self._ctx.spool.held()
+        return 0
 
     def report(self, memory: Memory, waiting: tuple[list[Waiting], int], flags: frozenset[str]) -> None:
         """Write them, unless they are as they were a moment ago. *waiting*: the first files, and how many."""

@@ -41,7 +41,7 @@ class Intake:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._rules = ctx.settings.settle_rules()
+        self._rules = ctx.settings.settle_rules()  # as they were at the last scan
         self._sightings = Sightings()
         self._ahead: deque[Incoming] = deque()  # seen by the last scan, and not judged yet
         self._passed: list[Waiting] = []  # judged since the last scan
@@ -54,6 +54,7 @@ class Intake:
 
     def scan(self, now: float) -> None:
         """See what is there; begin to go through it."""
+        self._rules = self._ctx.settings.settle_rules()
         seen = self._ctx.spool.scan()
         self._sightings.update(seen, now)
         places = {incoming.place for incoming in seen} if self._failures else set()

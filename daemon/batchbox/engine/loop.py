@@ -5,7 +5,6 @@ on what is on the disk, and so does every failed step: its job is read again and
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Thread
 
 import structlog
@@ -21,13 +20,15 @@ from batchbox.engine.claim import claim
 from batchbox.engine.context import Context
 from batchbox.engine.health import Health
 from batchbox.engine.intake import Intake
-from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, StopAsked
+from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked
 from batchbox.engine.memory import FASTEST_POLL, Memory
-from batchbox.engine.poll import Polled
+from batchbox.engine.perils import Perils
+from batchbox.engine.poll import Polled, tell_poll
 from batchbox.engine.roster import Roster
 from batchbox.engine.setbacks import note_setback
 from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll
 from batchbox.engine.submit import Submitted
+from batchbox.settings import Settings
 
 REST = 4.0  # times what a scan took, before anything but its time brings on another
 HOPELESS = 5  # failures, about half a minute, after which a job that cannot be read keeps nobody waiting
@@ -41,25 +42,34 @@ def start_thread(work: Callable[[], None]) -> None:
 
 
 class Loop:
-    """The deciding thread. *start* runs a step; tests may run it in place."""
+    """The deciding thread. *start* runs a step; tests may run it in place.
+
+    *reread* returns the settings as they are to be from now on; it is given those that hold.
+    """
 
     def __init__(
-        self, ctx: Context, mailbox: Mailbox, start: Callable[[Callable[[], None]], None] = start_thread
+        self,
+        ctx: Context,
+        mailbox: Mailbox,
+        start: Callable[[Callable[[], None]], None] = start_thread,
+        reread: Callable[[Settings], Settings] = lambda settings: settings,
     ) -> None:
         self._ctx = ctx
         self._mailbox = mailbox
         self._start = start
+        self._reread = reread
         self._intake = Intake(ctx)
         self._health = Health(ctx)
         self.memory = Memory()
         self._roster = Roster(ctx, self.memory)
+        self._perils = Perils(ctx, self.memory)
         self._agenda = Agenda()
         self._next_scan = 0.0
         self._rested = 0.0  # when a scan may come before its time again
         self._is_told = False
         self._is_owed = False  # a look through the inbox, once the one under way has ended
         self._flags: frozenset[str] = frozenset()
-        self._offline = ""
+        self._offline = ("", "")
         self._polled = (0, 0)
         self._stopping = False
         self._has_looked = False
@@ -82,19 +92,31 @@ class Loop:
             self._look()
         except (Offline, OSError) as error:
             self._go_offline(str(error), getattr(error, "fix", "see whether the disk is there and whole"))
+        else:
+            self._begin_due()
+        self._tell()
+
+    def _begin_due(self) -> None:
+        if self._stopping:
             return
-        if not self._stopping:
-            news, self.memory.changed = self.memory.changed, set()
-            for action in self._agenda.take(self._view(), news):
-                self._begin(action)
-        if not self._is_told:
-            self._health.report(self.memory, self._intake.waiting(), self._flags)
-            self._is_told = True
+        news, self.memory.changed = self.memory.changed, set()
+        for action in self._agenda.take(self._view(), news):
+            self._begin(action)
+
+    def _tell(self) -> None:
+        """Say how things are: to those who look now and then, and to whoever watches over us."""
+        if self._is_told and self._now() < self._health.due:
+            return
+        waiting = self._intake.waiting()
+        self._health.beat(self.memory, waiting[1], self._flags, self._offline)
+        if not self._offline[0]:
+            self._health.report(self.memory, waiting, self._flags)
+        self._is_told = True
 
     def is_idle(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
         sure = self._has_looked and not self._is_unsure and not self._is_owed
-        quiet = sure and not self._intake.is_settling and not self._offline
+        quiet = sure and not self._intake.is_settling and not self._offline[0]
         hopeful = any(one.failures < HOPELESS for one in self.memory.backoffs.values())
         return quiet and not self.memory.jobs and not self.memory.busy and not hopeful
 
@@ -108,11 +130,11 @@ class Loop:
 
     def _patience(self) -> float:
         """Return how long there is nothing to do without news."""
-        if self._offline:
-            return max(0.0, self._next_scan - self._now())
+        if self._offline[0]:
+            return max(0.0, min(self._next_scan, self._health.due) - self._now())
         if self._intake.is_going_on or self.memory.changed:
             return 0.0
-        return max(0.0, min(self._scan_due(), self._agenda.until) - self._now())
+        return max(0.0, min(self._scan_due(), self._agenda.until, self._health.due) - self._now())
 
     def _scan_due(self) -> float:
         if self._intake.is_going_on:
@@ -121,14 +143,14 @@ class Loop:
         return min(self._next_scan, max(early, self._rested))
 
     def _go_offline(self, problem: str, fix: str) -> None:
-        if problem != self._offline:
+        if problem != self._offline[0]:
             log.error("spool.offline", problem=problem, fix=fix)
-        self._offline = problem
+        self._offline, self._is_told = (problem, fix), False
         self._next_scan = self._now() + self._ctx.settings.scan_seconds
 
     def _look(self) -> None:
         now = self._now()
-        if self._offline or now >= self._scan_due():
+        if self._offline[0] or now >= self._scan_due():
             self._scan(now)
         room = self._ctx.settings.max_jobs - len(self.memory.jobs)
         if self._flags or self._stopping:
@@ -144,10 +166,10 @@ class Loop:
         self._agenda.wake_by(now)
         self._roster.look(now)
         # begun again before it has ended, a look through the inbox might never see its end
-        self._is_owed = self._intake.is_going_on and not self._offline
+        self._is_owed = self._intake.is_going_on and not self._offline[0]
         if not self._is_owed:
             self._intake.scan(now)
-        self._has_looked, self._offline = True, ""
+        self._has_looked, self._offline = True, ("", "")
         after = self._now()
         self._rested = after + REST * (after - now)
 
@@ -176,21 +198,9 @@ class Loop:
         )
         memory.busy.add(action.job)
         if isinstance(action, plan.Risky):
-            memory.risky.add(action.job)
-            self._mark(action.job, ctx.spool.begin)
+            self._perils.begin(action.job)
         memory.submitting = memory.submitting or isinstance(action, plan.Submit)
         self._start(lambda: mailbox.put(_attempt(action, lambda: perform(ctx, action, stored, briefing))))
-
-    def _mark(self, job: JobId, note: Callable[[JobId], None]) -> None:
-        with suppress(OSError):  # a full disk must not stop the step that may free it
-            note(job)
-
-    def _absolve(self, job: JobId) -> None:
-        """Take back what would look like a death: the step has ended, or is left to its own."""
-        if job in self.memory.risky:
-            self.memory.risky.discard(job)
-            self.memory.suspects.discard(job)
-            self._mark(job, self._ctx.spool.end)
 
     def _take_in(self, mail: Mail) -> None:
         match mail:
@@ -198,6 +208,9 @@ class Loop:
                 self._next_scan = min(self._next_scan, self._rested)
             case StopAsked():
                 self._stopping = True
+            case ReloadAsked():
+                self._ctx.settings = self._reread(self._ctx.settings)
+                self._next_scan = 0.0
             case Finished(action=plan.Poll()):
                 self._take_in_poll(mail)
             case Finished(action=action):
@@ -211,17 +224,9 @@ class Loop:
         if isinstance(mail.result, Polled):
             self.memory.read = Backoff()
             self.memory.note_poll(mail.result, now, today)
-            self._tell_poll(mail.result)
+            self._polled = tell_poll(mail.result, self._polled)
         elif mail.error:
             self._note_failure("api.unreachable", mail.error)
-
-    def _tell_poll(self, polled: Polled) -> None:
-        """Log how many batches run, whenever that has changed."""
-        ended = sum(1 for batch in polled.batches.values() if batch and batch.ended)
-        running = len(polled.batches) - ended
-        if (running, ended) != self._polled:
-            log.info("batches.polled", running=running, ended=ended)
-        self._polled = (running, ended)
 
     def _take_in_step(self, action: plan.Action, mail: Finished) -> None:
         if isinstance(action, plan.Poll):
@@ -229,7 +234,7 @@ class Loop:
         memory, job, now = self.memory, action.job, self._now()
         memory.busy.discard(job)
         memory.changed.add(job)
-        self._absolve(job)
+        self._perils.end(job)
         if isinstance(action, plan.Submit):
             memory.submitting = False
         if mail.error:
@@ -278,7 +283,7 @@ class Loop:
             for mail in self._mailbox.take(deadline - self._now()):
                 self._take_in(mail)
         for job in list(self.memory.risky):
-            self._absolve(job)
+            self._perils.end(job)
 
 
 def _attempt(action: plan.Action, work: Callable[[], object]) -> Finished:

@@ -22,6 +22,11 @@ class StopAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadAsked:
+    """Read the settings again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A step has ended: what it returned, or what it raised."""
 
@@ -30,7 +35,7 @@ class Finished:
     error: Exception | None = None
 
 
-Mail = Hint | StopAsked | Finished
+Mail = Hint | StopAsked | ReloadAsked | Finished
 
 
 class Mailbox:

@@ -5,7 +5,7 @@ began to wait, and what the API said last.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -61,6 +61,10 @@ class Memory:
         for key in [key for key in self.doubts if key[0] == job.job and key not in in_doubt]:
             del self.doubts[key]
             self.found.pop(key, None)
+
+    def manifests(self) -> Iterable[Manifest]:
+        """Return the jobs under way."""
+        return self._manifests.values()
 
     def drop(self, job: JobId) -> Stored | None:
         """Have *job* read again, and keep what only this process knows of it."""

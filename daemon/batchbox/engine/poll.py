@@ -51,3 +51,12 @@ def _retrieve(api: Api, batch_ids: frozenset[str]) -> dict[str, Batch | None]:
             log.warning("batch.unknown", batch=batch_id, problem=error.problem, fix=error.fix)
             failures += 1
     return found
+
+
+def tell_poll(polled: Polled, before: tuple[int, int]) -> tuple[int, int]:
+    """Log how many batches run and have ended, unless it is as *before*; return it."""
+    ended = sum(1 for batch in polled.batches.values() if batch and batch.ended)
+    running = len(polled.batches) - ended
+    if (running, ended) != before:
+        log.info("batches.polled", running=running, ended=ended)
+    return running, ended

@@ -1,7 +1,6 @@
 """A spool kept in folders on a local disk: `core.storage.Spool`."""
 
 import errno
-import json
 import os
 import stat
 from collections.abc import Container, Iterable, Iterator
@@ -16,6 +15,7 @@ from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import durable, hold, inbox
+from batchbox.spool.health import write_health
 from batchbox.spool.layout import (
     BEGUN,
     DEFAULT_QUEUE,
@@ -248,6 +248,10 @@ class FolderSpool:
         """Move a job to hold/, with the reason."""
         hold.park(self.layout, job, problem, fix)
 
+    def held(self) -> int:
+        """Return how many jobs lie in hold/."""
+        return hold.count(self.layout)
+
     def load_held(self, job: JobId) -> Stored | None:
         """Return the manifest of a job in hold/."""
         return read_manifest(self.layout.held(job))
@@ -289,8 +293,4 @@ class FolderSpool:
 
     def report(self, health: dict[str, object]) -> None:
         """Put down how things are."""
-        durable.make_folder(self.layout.health.parent)
-        temp = self.layout.health.with_name(".health.tmp")
-        with open(temp, "wb") as file:
-            file.write(json.dumps(health, indent=1).encode())
-        os.replace(temp, self.layout.health)
+        write_health(self.layout.health, health)

@@ -3,9 +3,13 @@
 The file may be missing, half written or of another version; what cannot be read is nothing.
 """
 
+import json
+import os
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, Field
+
+from batchbox.spool import durable
 
 
 class Trouble(BaseModel):
@@ -45,6 +49,15 @@ class Health(BaseModel):
     waiting_total: int = 0
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
+
+
+def write_health(path: Path, facts: dict[str, object]) -> None:
+    """Replace what stands in *path*, without waiting for the disk."""
+    durable.make_folder(path.parent)
+    temp = path.with_name(f".{path.name}.tmp")
+    with open(temp, "wb") as file:
+        file.write(json.dumps(facts, indent=1).encode())
+    os.replace(temp, path)
 
 
 def read_health(path: Path) -> Health:

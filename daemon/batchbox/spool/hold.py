@@ -1,11 +1,13 @@
 """Hold: jobs that wait for a person, and the way back."""
 
 import json
+import os
+from contextlib import suppress
 
 from batchbox.core.manifest import JobId, Manifest
 from batchbox.core.storage import Stored
 from batchbox.spool import durable
-from batchbox.spool.layout import BEGUN, HOLD_REASON, Layout
+from batchbox.spool.layout import BEGUN, HOLD_REASON, JOB_NAME, Layout
 from batchbox.spool.manifests import replace_manifest
 
 
@@ -19,6 +21,13 @@ def park(layout: Layout, job: JobId, problem: str, fix: str) -> None:
     durable.remove(layout.job(job) / HOLD_REASON)
     durable.move(layout.job(job), held)
     write_reason(layout, job, problem, fix)
+
+
+def count(layout: Layout) -> int:
+    """Return how many jobs are held."""
+    with suppress(FileNotFoundError):
+        return sum(1 for name in os.listdir(layout.root / "hold") if JOB_NAME.fullmatch(name))
+    return 0
 
 
 def write_reason(layout: Layout, job: JobId, problem: str, fix: str) -> None:

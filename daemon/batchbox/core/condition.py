@@ -1,0 +1,77 @@
+"""The condition: how things are at one moment, for those who watch over the daemon. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from batchbox.core.manifest import Manifest
+from batchbox.core.states import HELD, JobState, PartState
+
+STAGES = (  # of a job that is running: the first that any of its parts is in
+    ("in doubt", {PartState.IN_DOUBT, PartState.CANDIDATES}),
+    ("being sent", {PartState.PREPARED, PartState.COMMITTED}),
+    ("ready to be sent", {PartState.READY}),
+    ("waiting for a batch", {PartState.SUBMITTED}),
+    ("waiting for a person", HELD),
+)
+OTHERWISE = "about to be published"
+DOING = {
+    JobState.TAKEN: "being checked",
+    JobState.PUBLISHING: "being published",
+    JobState.DONE: "being archived",
+}
+
+
+def name_stage(state: JobState, parts: Iterable[PartState]) -> str:
+    """Say in words where a job is whose parts are in these states."""
+    if state is not JobState.RUNNING:
+        return DOING[state]
+    states = set(parts)
+    return next((stage for stage, ones in STAGES if states & ones), OTHERWISE)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How things are. *jobs*: how many are under way, by stage; *oldest*: when the first of each was taken.
+
+    *held*: jobs that wait for a person. *problem* and *fix*: what keeps all of it from going on, if anything
+    does.
+    """
+
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    oldest: Mapping[str, str] = field(default_factory=dict)
+    waiting: int = 0
+    held: int = 0
+    flags: frozenset[str] = frozenset()
+    problem: str = ""
+    fix: str = ""
+
+
+class Pulse(Protocol):
+    """Whoever is told how things are, by the deciding thread itself: while it is stuck, nothing is told."""
+
+    every: float  # seconds after which it wants to be told again at the latest
+
+    def beat(self, condition: Condition) -> None:
+        """Hear how things are."""
+
+
+class Deaf:
+    """Nobody."""
+
+    every = float("inf")
+
+    def beat(self, condition: Condition) -> None:
+        """Do nothing."""
+
+
+def summarize(jobs: Iterable[Manifest]) -> tuple[dict[str, int], dict[str, str]]:
+    """Return how many jobs are in each stage, and when the oldest of them was taken."""
+    counts: Counter[str] = Counter()
+    oldest: dict[str, str] = {}
+    for job in jobs:
+        stage = name_stage(job.state, (part.state for part in job.parts))
+        counts[stage] += 1
+        oldest[stage] = min(oldest.get(stage, job.taken_at), job.taken_at)
+    return dict(counts), oldest
