@@ -57,13 +57,17 @@ class Pulse(Protocol):
         """Hear how things are."""
 
 
-class Deaf:
-    """Nobody."""
+class Pulses:
+    """Several who are told, or nobody."""
 
-    every = float("inf")
+    def __init__(self, *members: Pulse) -> None:
+        self._members = members
+        self.every = min((member.every for member in members), default=float("inf"))
 
     def beat(self, condition: Condition) -> None:
-        """Do nothing."""
+        """Tell each of them."""
+        for member in self._members:
+            member.beat(condition)
 
 
 def summarize(jobs: Iterable[Manifest]) -> tuple[dict[str, int], dict[str, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from batchbox.core.condition import Deaf, Pulse
+from batchbox.core.condition import Pulse, Pulses
 from batchbox.core.storage import Api, Clock, Spool, spell
 from batchbox.engine.transfers import Transfers
 from batchbox.settings import Settings
@@ -27,7 +27,7 @@ class Context:
     settings: Settings
     entropy: Callable[[int], bytes]
     transfers: Transfers = field(default_factory=Transfers)
-    pulse: Pulse = field(default_factory=Deaf)
+    pulse: Pulse = field(default_factory=Pulses)
 
     def stamp(self) -> str:
         """Return the time of day as manifests write it."""
