@@ -116,7 +116,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(toml: Path, text: str, probl
     """A slip of the pen is found at the start, named with its file; a key put there is not shown."""
     toml.write_text(text)
     stop = refuse(toml)
-    assert stop.problem == f"{toml}: {problem}"
+    assert stop.problem == f"{toml}, line {2 if '.' in problem else 1}: {problem}"
     assert fix in stop.fix
     assert SECRET not in stop.problem + stop.fix
 
@@ -155,7 +155,7 @@ def test_a_wrong_value_is_named_with_its_file(toml: Path, name: str, value: str,
     """The same value in batchbox.toml is told with the file."""
     toml.write_text(f"{name} = {json.dumps(value)}\n")
     stop = refuse(toml)
-    assert stop.problem.startswith(f"{toml}: {name}: ")
+    assert stop.problem.startswith(f"{toml}, line 1: {name}: ")
     assert problem in stop.problem
 
 

@@ -3,16 +3,16 @@
 Every name is also an environment variable, in capitals after `BATCHBOX_`. The key is not a setting.
 """
 
-import difflib
-import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,9 +24,11 @@ from pydantic_settings import (
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Defaults
 from batchbox.core.settle import Rules
+from batchbox.core.slips import Slip, Step, collect, find_line, nearest
 
 PREFIX = "BATCHBOX_"
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
+A_FLAG = "a flag"
 PUBLIC_URL = "https://api.anthropic.com"
 
 # read once, by what is made of them at the start
@@ -163,12 +165,12 @@ class QueueRules(BaseModel):
 def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -> Settings:
     """Read the settings. *path*: a batchbox.toml that may be missing. Raise `Stop` for a wrong one."""
     given = {name: value for name, value in flags.items() if value is not None}
+    by_flag = frozenset(given)
     url = environ.get("ANTHROPIC_BASE_URL")
     if url and PREFIX + "BASE_URL" not in environ:
         given.setdefault("base_url", url)
     readable = path if path and path.exists() else None
-    if readable:
-        _refuse_bad_toml(readable)
+    text = _read_toml(readable) if readable else ""
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=readable)
@@ -176,7 +178,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -
     try:
         return FromFile(**given)
     except ValidationError as error:
-        raise _explain(error, readable, flags) from None
+        places = _Places(readable, text, environ, by_flag)
+        raise collect(places.explain(one) for one in error.errors()) from None
     except SettingsError:
         fix = "write it in JSON, or as tables [queue.NAME] in batchbox.toml"
         raise Stop(f"{PREFIX}QUEUE is not JSON", fix, code=BAD_SETTINGS) from None
@@ -186,39 +189,52 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the BATCHBOX_ variables that mean nothing, each with the nearest that does."""
     known = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS
     given = {name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)}
-    near = {name: _nearest(name, known) for name in sorted(given - known)}
+    near = {name: nearest(name, known) for name in sorted(given - known)}
     return {PREFIX + name: PREFIX + other if other else "" for name, other in near.items()}
 
 
-def _nearest(name: str, known: set[str]) -> str:
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), "")
-
-
-def _refuse_bad_toml(path: Path) -> None:
+def _read_toml(path: Path) -> str:
     try:
-        tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         fix = "correct it and start again"
         raise Stop(f"{path} cannot be read: {error}", fix, code=BAD_SETTINGS) from None
+    return text
 
 
-def _explain(error: ValidationError, path: Path | None, flags: Mapping[str, Any]) -> Stop:
-    """Name the first wrong setting, where it was set, and the nearest that exists."""
-    first = error.errors()[0]
-    place = [str(step) for step in first["loc"]]
-    name = ".".join(place)
-    variable = PREFIX + place[0].upper()
-    where = f"{path or variable}: {name}"
-    if name == "base_url" and "ANTHROPIC_BASE_URL" in os.environ:
-        where = "ANTHROPIC_BASE_URL (base_url)"
-    elif flags.get(place[0]) is not None:
-        where = f"a flag: {name}"
-    elif variable in os.environ:
-        where = variable if name == place[0] else f"{variable}: {name}"
-    if first["type"] == "extra_forbidden":
-        fields = Queue.model_fields if place[0] == "queue" else Settings.model_fields
-        near = _nearest(place[-1], set(fields))
-        fix = f'did you mean "{near}"?' if near else "remove it"
-        return Stop(f"{where} is not a setting", fix, code=BAD_SETTINGS)
-    shown = "not shown: it may hold a password" if "@" in str(first["input"]) else repr(first["input"])
-    return Stop(f"{where}: {first['msg']}", f"it is {shown} now", code=BAD_SETTINGS)
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where settings were set: the file and its text, the environment, the names of flags."""
+
+    path: Path | None
+    text: str
+    environ: Mapping[str, str]
+    flags: frozenset[str]
+
+    def explain(self, error: ErrorDetails) -> Slip:
+        """Name one wrong setting, where it was set, and the nearest that exists."""
+        name = ".".join(str(step) for step in error["loc"])
+        top, last = str(error["loc"][0]), str(error["loc"][-1])
+        where, line = self._find(error["loc"])
+        if error["type"] == "extra_forbidden":
+            fields = Queue.model_fields if top == "queue" else Settings.model_fields
+            near = nearest(last, fields)
+            return Slip(
+                where, line, f"{name} is not a setting", f'did you mean "{near}"?' if near else "remove it"
+            )
+        told = f"{name}: {error['msg']}" if line or where == A_FLAG or name != top else error["msg"]
+        hidden = "@" in str(error["input"])
+        shown = "not shown: it may hold a password" if hidden else repr(error["input"])
+        return Slip(where, line, told, f"it is {shown} now")
+
+    def _find(self, place: tuple[Step, ...]) -> tuple[str, int]:
+        """Return who set it, and the line in the file: flags win over the environment, that over the file."""
+        top = str(place[0])
+        if top in self.flags:
+            return A_FLAG, 0
+        if PREFIX + top.upper() in self.environ:
+            return PREFIX + top.upper(), 0
+        if top == "base_url" and "ANTHROPIC_BASE_URL" in self.environ:
+            return "ANTHROPIC_BASE_URL (base_url)", 0
+        return str(self.path), find_line(self.text, place)

@@ -1,0 +1,75 @@
+"""Slips in the settings: what is wrong, where it stands, and what was meant. Pure."""
+
+import difflib
+import tomllib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batchbox.core.errors import BAD_SETTINGS, Stop
+
+Step = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One thing that is wrong. *line*: of the file, counted from 1; 0 where there is none."""
+
+    where: str
+    line: int
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        line = f", line {self.line}" if self.line else ""
+        return f"{self.where}{line}: {self.problem}"
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return the one of *known* that is most like *name*, empty if none is."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), "")
+
+
+def collect(slips: Iterable[Slip]) -> Stop:
+    """Return all of them, at least one, as the reason to stop; those of a file in the order of its lines."""
+    found = sorted(slips, key=lambda slip: (slip.where, slip.line))
+    if len(found) == 1:
+        return Stop(str(found[0]), found[0].fix, code=BAD_SETTINGS)
+    told = "".join(f"\n  {slip}\n    {slip.fix}" for slip in found)
+    return Stop(f"{len(found)} mistakes in the settings:{told}", "correct them all", code=BAD_SETTINGS)
+
+
+def find_line(text: str, place: Sequence[Step]) -> int:
+    """Return the line of TOML on which what is at *place* begins, or the last step of it that is there.
+
+    0 if there is nothing of it, or the text is no TOML. The parser itself is asked, for more and more lines:
+    what is there after a line, and was not before, stands there.
+    """
+    lines = text.splitlines(keepends=True)
+    whole = _try_parse(text)
+    there = [place[:end] for end in range(len(place), 0, -1) if _has(whole, place[:end])]
+    if not there:
+        return 0
+    before = 0  # the last line up to which it is not there: strings and lists may span several
+    for number in range(len(lines)):
+        head = _try_parse("".join(lines[:number]))
+        if _has(head, there[0]):
+            break
+        before = number if head is not None else before
+    return before + 1
+
+
+def _try_parse(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _has(document: Any, place: Sequence[Step]) -> bool:
+    for step in place:
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return document is not None
