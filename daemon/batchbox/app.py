@@ -16,6 +16,7 @@ import structlog
 from batchbox import __version__
 from batchbox.api.client import AnthropicApi
 from batchbox.clock import SystemClock
+from batchbox.core.errors import INTERRUPTED
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
@@ -27,7 +28,6 @@ from batchbox.spool.marker import Held
 
 LOCK_TRIES = 20
 LOCK_STEP = 0.05
-INTERRUPTED = 130
 
 log = structlog.get_logger()
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.errors import Stop
-from batchbox.service.key import NO_KEY, read_key
+from batchbox.core.errors import NO_KEY, Stop
+from batchbox.service.key import read_key
 from batchbox.settings import Settings, load_settings, unknown_variables
 
 SECRET = "sk-ant-made-up"

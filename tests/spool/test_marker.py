@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.errors import Stop
+from batchbox.core.errors import NO_SPOOL, Stop
 from batchbox.spool.layout import FOLDERS, Layout
-from batchbox.spool.marker import FORMAT, NO_SPOOL, FolderLease, make_spool, read_marker
+from batchbox.spool.marker import FORMAT, FolderLease, make_spool, read_marker
 from tests.spool.support import names, put, tree, without_rights
 
 DAMAGED = {

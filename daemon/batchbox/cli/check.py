@@ -10,12 +10,10 @@ import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.options import JsonOption, SpoolOption
-from batchbox.core.errors import BAD_SETTINGS, Stop
+from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop
 from batchbox.core.names import show
 from batchbox.engine.ingest import measure
 from batchbox.settings import Settings
-
-WITH_MISTAKES = 1
 
 
 def check(
@@ -34,7 +32,7 @@ def check(
         for report in reports:
             _tell(report)
     if any(report["mistakes_total"] for report in reports):
-        raise typer.Exit(WITH_MISTAKES)
+        raise typer.Exit(NOT_ALL_WELL)
 
 
 def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from batchbox.cli.options import SpoolOption
 from batchbox.cli.samples import Sample, find_samples
 from batchbox.cli.story import Story
 from batchbox.clock import SystemClock
-from batchbox.core.errors import Stop
+from batchbox.core.errors import NO_SPOOL, NOT_ALL_WELL, Stop
 from batchbox.spool.dropping import Dropped, drop_file, find_receipt
-from batchbox.spool.marker import NO_SPOOL, make_spool
+from batchbox.spool.marker import make_spool
 
 WORK_SECONDS = "2"
 BETWEEN_DROPS = 0.4
@@ -30,7 +30,6 @@ LOOK_SECONDS = 0.1
 PATIENCE = 60.0
 RESULT_LINES = 2
 LINE_SHOWN = 300
-NOT_AS_EXPECTED = 1
 
 PROGRAM = [sys.executable, "-m", "batchbox"]
 
@@ -48,7 +47,7 @@ def demo(spool: SpoolOption = None) -> None:
     wrong = _compare(samples, receipts)
     for line in wrong:
         typer.echo(f"not as it should be: {line}", err=True)
-    raise typer.Exit(NOT_AS_EXPECTED if wrong else 0)
+    raise typer.Exit(NOT_ALL_WELL if wrong else 0)
 
 
 def _make_fresh(spool: Path | None) -> Path:
@@ -85,7 +84,7 @@ def _sandbox() -> Iterator[str]:
     with _process(arguments, _environment(), subprocess.PIPE, subprocess.DEVNULL) as process:
         url = process.stdout.readline().strip() if process.stdout else ""
         if not url:
-            raise Stop("the stand-in did not start", "try: batchbox sandbox", code=NOT_AS_EXPECTED)
+            raise Stop("the stand-in did not start", "try: batchbox sandbox", code=NOT_ALL_WELL)
         yield url
 
 
@@ -112,7 +111,7 @@ def _drop_all(root: Path, samples: list[Sample], story: Story) -> dict[str, dict
     receipts: dict[str, dict[str, Any]] = {}
     while len(receipts) < len(samples):
         if clock.monotonic() > deadline:
-            raise Stop("not every file got its receipt", f"see {story.path}", code=NOT_AS_EXPECTED)
+            raise Stop("not every file got its receipt", f"see {story.path}", code=NOT_ALL_WELL)
         due = samples[len(dropped) : len(dropped) + 1] if story.has_begun else []
         for sample in due:
             dropped[sample.name] = drop_file(root, sample.path, "default")

@@ -8,9 +8,9 @@ import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.clock import SystemClock
+from batchbox.core.errors import NOT_ALL_WELL
 from batchbox.spool.dropping import Dropped, drop_file, find_receipt
 
-NOT_ALL_WELL = 1
 LOOK_SECONDS = 0.2
 
 

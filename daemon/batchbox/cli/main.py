@@ -11,13 +11,9 @@ import typer
 
 from batchbox import __version__
 from batchbox.cli.commands import Commands, add_commands
-from batchbox.core.errors import BatchboxError, Stop, trace
+from batchbox.core.errors import BUG, EXIT_CODES, NO_SPOOL, BatchboxError, Stop, trace
 
-EPILOG = (
-    "Exit codes: 0 all well; 1 a file has mistakes or not every request was answered; "
-    "2 wrong use or settings; 3 the spool cannot be used; 4 no API key; 5 a bug."
-)
-NO_SPOOL, BUG = 3, 5
+EPILOG = f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}."
 
 app = typer.Typer(
     name="batchbox",
@@ -56,7 +52,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal cannot show
     try:
-        app()
+        app(prog_name="batchbox")  # also as `python -m batchbox`: completion is asked for by this name
     except BatchboxError as error:
         _tell(f"batchbox: {error.problem}", f"what to do: {error.fix}" if error.fix else "")
         sys.exit(error.code if isinstance(error, Stop) else BUG)

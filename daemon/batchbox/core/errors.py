@@ -7,7 +7,17 @@ again from disk and tried later; raised in the loop itself, it ends the process.
 import traceback
 from collections.abc import Mapping
 
-BAD_SETTINGS = 2  # exit code of the program: wrong use or settings
+NOT_ALL_WELL, BAD_SETTINGS, NO_SPOOL, NO_KEY, BUG, UNFIT, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
+EXIT_CODES = {  # of the program, for its help, its man page and its documentation
+    0: "all well",
+    NOT_ALL_WELL: "a file has mistakes, not every request was answered, or doctor has a warning",
+    BAD_SETTINGS: "wrong use or wrong settings",
+    NO_SPOOL: "the spool or a disk cannot be used",
+    NO_KEY: "there is no API key",
+    BUG: "a bug in batchbox",
+    UNFIT: "doctor found a problem",
+    INTERRUPTED: "stopped by a second signal, at once",
+}
 
 
 class BatchboxError(Exception):

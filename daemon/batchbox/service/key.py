@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from batchbox.core.errors import Stop
+from batchbox.core.errors import NO_KEY, Stop
 from batchbox.settings import Settings
 
-NO_KEY = 4  # exit code
 KEY = re.compile(r"[!-~]+")
 
 

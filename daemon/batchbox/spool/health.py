@@ -42,6 +42,7 @@ class Health(BaseModel):
 
     time: AwareDatetime | None = None
     pid: int | None = None
+    host: str | None = None
     flags: list[str] = Field(default_factory=list)
     sending: Trouble | None = None
     asking: Trouble | None = None

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from batchbox.core.errors import Damaged, Lost, Stop
+from batchbox.core.errors import NO_SPOOL, Damaged, Lost, Stop
 from batchbox.core.manifest import SCHEMA, Manifest
 from batchbox.core.storage import Stored
 from batchbox.spool import durable
@@ -21,7 +21,6 @@ from batchbox.spool.layout import MANIFEST, PREVIOUS
 
 CHECKSUM = "checksum"
 FIX = f"compare it with {PREVIOUS} beside it and with the API's list of batches; nothing was sent again"
-TOO_NEW = 3  # exit code
 M = TypeVar("M", bound=BaseModel)
 UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError)
 
@@ -87,4 +86,4 @@ def _refuse_newer(document: dict[str, object], path: Path) -> None:
     number = document.get("schema")
     if isinstance(number, int) and number > SCHEMA:
         fix = f"install a batchbox that knows manifest schema {number}"
-        raise Stop(f"{path} was written by a newer batchbox", fix, code=TOO_NEW)
+        raise Stop(f"{path} was written by a newer batchbox", fix, code=NO_SPOOL)

@@ -9,14 +9,13 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from batchbox.core.errors import Offline, Stop
+from batchbox.core.errors import NO_SPOOL, Offline, Stop
 from batchbox.core.manifest import Owner
 from batchbox.core.storage import Taken
 from batchbox.spool import durable
 from batchbox.spool.layout import FOLDERS, Layout
 
 FORMAT = 1
-NO_SPOOL = 3  # exit code
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs"})
 
 

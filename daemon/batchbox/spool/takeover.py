@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchbox.core.commands import doubt_copied
-from batchbox.core.errors import Damaged, Stop
+from batchbox.core.errors import NO_SPOOL, Damaged, Stop
 from batchbox.core.states import JobState
 from batchbox.spool import hold
 from batchbox.spool.layout import JOB_NAME, Layout
 from batchbox.spool.manifests import read_manifest, replace_manifest
-from batchbox.spool.marker import NO_SPOOL, is_held, read_marker, write_marker
+from batchbox.spool.marker import is_held, read_marker, write_marker
 
 DOUBTED, HELD = "doubted", "held"
 PROBLEM = "the spool was copied or restored, and this file may have been sent since"

@@ -1,0 +1,55 @@
+"""`schema`: the shapes of the files that people and programs write and read, as JSON Schema."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from pydantic.json_schema import GenerateJsonSchema
+
+from batchbox.core.manifest import SCHEMA, Manifest
+from batchbox.core.shapes import Receipt
+from batchbox.settings import Settings
+from batchbox.spool.health import Health
+from batchbox.spool.manifests import CHECKSUM
+
+
+class Shape(StrEnum):
+    """What has a schema."""
+
+    MANIFEST = "manifest"
+    SETTINGS = "settings"
+    RECEIPT = "receipt"
+    HEALTH = "health"
+
+
+def schema(
+    shape: Annotated[Shape, typer.Argument(help="Of what.", show_default=False)],
+) -> None:
+    """Print the JSON Schema of a kind of file."""
+    typer.echo(json.dumps(describe(shape), indent=2))
+
+
+def describe(shape: Shape) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of *shape*."""
+    match shape:
+        case Shape.SETTINGS:
+            found = Settings.model_json_schema()
+        case Shape.RECEIPT:
+            found = Receipt.model_json_schema()
+        case Shape.HEALTH:
+            found = Health.model_json_schema()
+        case Shape.MANIFEST:
+            found = _describe_manifest()
+    return {"$schema": GenerateJsonSchema.schema_dialect} | found
+
+
+def _describe_manifest() -> dict[str, Any]:
+    found = Manifest.model_json_schema(mode="serialization")
+    found["properties"]["schema"] = {"const": SCHEMA, "type": "integer"}
+    found["properties"][CHECKSUM] = {
+        "description": "SHA-256 of all else, as JSON with sorted keys and without spaces",
+        "type": "string",
+    }
+    found["required"].append(CHECKSUM)
+    return found

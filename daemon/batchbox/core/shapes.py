@@ -1,0 +1,68 @@
+"""The shape of a receipt, for those who read it with a program. `core.receipt` composes it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from batchbox.core.manifest import Mistake, Record, Tokens
+
+
+class Counts(Record):
+    """How the requests ended; those of a refused file never began."""
+
+    succeeded: int
+    errored: int
+    canceled: int
+    expired: int
+    skipped: int = Field(description="lines with mistakes that were left out (bad_lines = skip)")
+
+
+class Times(Record):
+    """When things happened: RFC 3339, in UTC; null for what never did."""
+
+    taken: str
+    checked: str | None
+    submitted: str | None = Field(description="when its first batch was created")
+    ended: str | None = Field(description="when its last batch had ended")
+    published: str | None
+
+
+class Dropped(Record):
+    """The file as it was dropped."""
+
+    name: str = Field(description="bytes that are not UTF-8 are percent-encoded")
+    name_b64: str = Field(description="its exact bytes, in base64")
+    lines: int | None = None
+    size: int | None = Field(None, description="bytes")
+    sha256: str | None = None
+
+
+class Published(Record):
+    """A file that was published before the receipt."""
+
+    folder: Literal["outbox", "rejected"]
+    name: str
+    size: int = Field(description="bytes")
+    sha256: str
+
+
+class Receipt(Record):
+    """What the producer of a file gets last, as NAME.receipt.json."""
+
+    schema_number: Literal[1] = Field(alias="schema", description="of this shape; it grows when a field goes")
+    status: Literal["succeeded", "partial", "failed", "rejected", "canceled"]
+    message: str = Field(description="the status in a sentence, and what to do")
+    file: str
+    queue: str
+    job: str
+    requests: int = Field(description="rows that were published; 0 if the file was refused")
+    counts: Counts
+    usage: dict[str, Tokens] = Field(description="by model")
+    cost_usd: float | None = Field(description="null where a price is not known")
+    batches: tuple[str, ...] = Field(description="ids at the API")
+    times: Times
+    input: Dropped
+    outputs: tuple[Published, ...]
+    mistakes_total: int | None = None
+    mistakes: tuple[Mistake, ...] = Field((), description="the first of them")
+    refusals: tuple[str, ...] = Field((), description="what the API said to parts that it refused")
