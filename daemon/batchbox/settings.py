@@ -24,7 +24,7 @@ from pydantic_settings import (
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Defaults
 from batchbox.core.settle import Rules
-from batchbox.core.slips import Slip, Step, collect, find_line, nearest
+from batchbox.core.slips import Slip, Step, WrongSettings, find_line, nearest
 
 PREFIX = "BATCHBOX_"
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
@@ -179,7 +179,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -
         return FromFile(**given)
     except ValidationError as error:
         places = _Places(readable, text, environ, by_flag)
-        raise collect(places.explain(one) for one in error.errors()) from None
+        raise WrongSettings(places.explain(one) for one in error.errors()) from None
     except SettingsError:
         fix = "write it in JSON, or as tables [queue.NAME] in batchbox.toml"
         raise Stop(f"{PREFIX}QUEUE is not JSON", fix, code=BAD_SETTINGS) from None

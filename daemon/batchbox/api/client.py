@@ -146,6 +146,11 @@ class AnthropicApi:
         answer = self._get(BATCHES, {"params": query})
         return read_page(answer.content)
 
+    def look(self, limit: int, seconds: float) -> tuple[Page, str | None]:
+        """Ask for the newest batches, waiting that long; return them and the answer's Date header."""
+        answer = self._get(BATCHES, {"params": {"limit": limit}, "timeout": seconds})
+        return read_page(answer.content), answer.headers.get("date")
+
     def retrieve(self, batch_id: str) -> Batch | None:
         """Ask for one batch; a 404 is normal for a while after its creation."""
         try:

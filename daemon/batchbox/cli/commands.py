@@ -22,6 +22,7 @@ COMMANDS = {  # name: (module, the first line of its docstring), in the order of
     "release": ("control", "Take a file back from hold/ and look again."),
     "adopt": ("control", "Name the batch that an undecided file was sent as."),
     "resubmit": ("control", "Send again what is undecided or gone in a held file."),
+    "doctor": ("doctor", "Find out what is not as it should be."),
     "schema": ("schema", "Print the JSON Schema of a kind of file."),
     "demo": ("demo", "Show the whole way of a file; needs no key."),
     "sandbox": ("sandbox", "Run a stand-in for the API: nothing to pay."),

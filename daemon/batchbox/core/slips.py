@@ -30,13 +30,17 @@ def nearest(name: str, known: Collection[str]) -> str:
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), "")
 
 
-def collect(slips: Iterable[Slip]) -> Stop:
-    """Return all of them, at least one, as the reason to stop; those of a file in the order of its lines."""
-    found = sorted(slips, key=lambda slip: (slip.where, slip.line))
-    if len(found) == 1:
-        return Stop(str(found[0]), found[0].fix, code=BAD_SETTINGS)
-    told = "".join(f"\n  {slip}\n    {slip.fix}" for slip in found)
-    return Stop(f"{len(found)} mistakes in the settings:{told}", "correct them all", code=BAD_SETTINGS)
+class WrongSettings(Stop):
+    """All that is wrong with the settings, at least one *slip*; those of a file in the order of its lines."""
+
+    def __init__(self, slips: Iterable[Slip]) -> None:
+        self.slips = sorted(slips, key=lambda slip: (slip.where, slip.line))
+        if len(self.slips) == 1:
+            super().__init__(str(self.slips[0]), self.slips[0].fix, code=BAD_SETTINGS)
+            return
+        told = "".join(f"\n  {slip}\n    {slip.fix}" for slip in self.slips)
+        problem = f"{len(self.slips)} mistakes in the settings:{told}"
+        super().__init__(problem, "correct them all", code=BAD_SETTINGS)
 
 
 def find_line(text: str, place: Sequence[Step]) -> int:

@@ -171,12 +171,15 @@ def probe_writer(descriptor: int) -> Writer:
     return Writer.NONE
 
 
-def test_lease(layout: Layout) -> bool:
-    """Say whether the probe can be believed here: it must see a writer, and see that there is none."""
+def test_lease(layout: Layout, name: str = ".lease") -> bool:  # noqa: PT028  it is no test
+    """Say whether the probe can be believed here: it must see a writer, and see that there is none.
+
+    *name*: of the file that is tried with; whoever does not hold the spool has to use another.
+    """
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
     signal.signal(signal.SIGIO, signal.SIG_IGN)
-    path = layout.work / ".lease"
+    path = layout.work / name
     try:
         with open(path, "wb"):
             reader = os.open(path, OPEN_SAFELY)

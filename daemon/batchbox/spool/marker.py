@@ -110,13 +110,18 @@ class FolderLease:
 
 def _refuse_copy(layout: Layout, descriptor: int) -> None:
     """Raise `Stop` for a copied spool: the other one may be sending the very same files."""
-    marker = json.loads(durable.read_file(layout.marker))
-    if marker.get("inode", inode := os.fstat(descriptor).st_ino) == inode:
+    if not is_copy(layout, os.fstat(descriptor).st_ino):
         return
     os.close(descriptor)
     fix = f"if the other is gone for good: batchbox init --take-over {layout.root}"
     problem = f"{layout.root} is a copy of a spool (or was restored): its files may have been sent from there"
     raise Stop(problem, fix, code=NO_SPOOL)
+
+
+def is_copy(layout: Layout, inode: int) -> bool:
+    """Say whether the marker, whose own is *inode*, names another."""
+    marker = json.loads(durable.read_file(layout.marker))
+    return bool(marker.get("inode", inode) != inode)
 
 
 def _this_process() -> Owner:
@@ -148,7 +153,7 @@ def is_held(layout: Layout) -> bool:
 
 def prove(layout: Layout) -> None:
     """Raise `Stop` unless a file can really be moved through every folder of the spool."""
-    _refuse_network(layout.root)
+    refuse_network(layout.root)
     name = ".probe"  # the same each time, so that one that a crash left behind is passed over
     here = layout.work / name
     try:
@@ -167,14 +172,16 @@ def prove(layout: Layout) -> None:
             durable.remove(here)
 
 
-def _refuse_network(root: Path) -> None:
-    kind = _file_system(os.stat(root).st_dev)
+def refuse_network(root: Path) -> None:
+    """Raise `Stop` if *root* lies on another machine's disk."""
+    kind = find_file_system(os.stat(root).st_dev)
     if kind in NETWORK:
         fix = "put the spool on a local disk; locks and renames cannot be trusted there"
         raise Stop(f"{root} lies on a network file system ({kind})", fix, code=NO_SPOOL)
 
 
-def _file_system(device: int) -> str:
+def find_file_system(device: int) -> str:
+    """Return the kind of file system that has that device number."""
     wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
