@@ -58,7 +58,8 @@ def test_a_command_loads_only_what_it_needs(box: Box, tmp_path: Path, name: str)
     assert not loaded & HEAVY
     ours = {module for module in loaded if module.startswith("batchbox.cli.")}
     assert ours <= {
-        f"batchbox.cli.{part}" for part in ("main", "commands", "options", "page", COMMANDS[name][0])
+        f"batchbox.cli.{part}"
+        for part in ("main", "commands", "completion", "options", "page", COMMANDS[name][0])
     }
 
 

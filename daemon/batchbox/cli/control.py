@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from batchbox.cli.completion import complete_jobs
 from batchbox.cli.options import SpoolOption, require_spool
 from batchbox.core.commands import Command, Verb
 from batchbox.core.errors import BAD_SETTINGS, Stop
@@ -16,7 +17,10 @@ from batchbox.spool.marker import is_held
 from batchbox.spool.survey import find_jobs
 
 WHY_NOT = {"work": "is under way: it does not wait for a person", "done": "has its receipt already"}
-JobArgument = Annotated[str, typer.Argument(help="A file's name, or a job's id or its beginning.")]
+JobArgument = Annotated[
+    str,
+    typer.Argument(help="A file's name, or a job's id or its beginning.", autocompletion=complete_jobs),
+]
 
 
 def cancel(job: JobArgument, spool: SpoolOption = None) -> None:

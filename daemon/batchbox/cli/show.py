@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from batchbox.cli.completion import complete_jobs
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import tell
 from batchbox.core.errors import BAD_SETTINGS, Stop
@@ -16,7 +17,10 @@ OTHERS = 3  # older jobs of the same name that are mentioned
 
 
 def show(
-    job: Annotated[str, typer.Argument(help="A file's name, or a job's id or its beginning.")],
+    job: Annotated[
+        str,
+        typer.Argument(help="A file's name, or a job's id or its beginning.", autocompletion=complete_jobs),
+    ],
     spool: SpoolOption = None,
     as_json: JsonOption = False,
 ) -> None:

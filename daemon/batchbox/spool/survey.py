@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -188,6 +189,13 @@ def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[t
         read = [(place, job) for place, path in by_name if (job := _try_read(path))]
         found = [(place, job) for place, job in read if text in (job.source.name, job.stem)]
     return sorted(found, key=lambda match: match[1].job, reverse=True)
+
+
+def list_jobs(root: Path, places: tuple[str, ...], many: int) -> list[Manifest]:
+    """Return jobs in *places*, the newest of each first, *many* at most; those that can be read."""
+    folders = [folder for place in places for folder in _folders(Layout(root), place)]
+    paths = (folder / name for folder in folders for name in reversed(_job_names(folder)))
+    return [job for path in islice(paths, many) if (job := _try_read(path))]
 
 
 def _folders(layout: Layout, place: str) -> list[Path]:
