@@ -135,6 +135,8 @@ WRONG = [
     ("max_attempts", "", "valid integer"),
     ("bad_lines", "maybe", "'reject' or 'skip'"),
     ("naming", "x", "'stem' or 'job'"),
+    ("keep_done_days", "0", "greater than or equal to 1"),
+    ("keep_rejected_bytes", "-1", "greater than or equal to 0"),
 ]
 
 

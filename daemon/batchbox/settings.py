@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Defaults
+from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
 from batchbox.core.slips import Slip, Step, WrongSettings, find_line, nearest
 
@@ -50,6 +51,12 @@ class Queue(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict, description="more params for lines that lack them")
     bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")
     naming: Literal["stem", "job"] | None = Field(None, description="see naming")
+    keep_done_days: int | None = Field(None, ge=1, description="see keep_done_days")
+    keep_done_bytes: int | None = Field(None, ge=0, description="of this queue alone: see keep_done_bytes")
+    keep_rejected_days: int | None = Field(None, ge=1, description="see keep_rejected_days")
+    keep_rejected_bytes: int | None = Field(
+        None, ge=0, description="of this queue alone: see keep_rejected_bytes"
+    )
 
 
 class Settings(BaseSettings):
@@ -93,6 +100,18 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1, description="how often a request goes out at most")
     max_jobs: int = Field(1000, ge=1, description="jobs under way at most; more files wait in the inbox")
     reserve_bytes: int = Field(64 << 20, ge=0, description="room on the disk that is left alone")
+    keep_done_days: int | None = Field(
+        None, ge=1, description="remove finished jobs from done/ after so many days (never, when not set)"
+    )
+    keep_done_bytes: int | None = Field(
+        None, ge=0, description="remove the oldest from done/ beyond so many bytes (never, when not set)"
+    )
+    keep_rejected_days: int | None = Field(
+        None, ge=1, description="remove refused files from rejected/ after so many days (never, when not set)"
+    )
+    keep_rejected_bytes: int | None = Field(
+        None, ge=0, description="remove the oldest from rejected/ beyond so many bytes (never, when not set)"
+    )
     transfers: int = Field(4, ge=1, description="files that are checked, sent and fetched at once")
     answer_seconds: float = Field(
         600.0, gt=0, le=YEAR, description="how long to wait for the answer to a create"
@@ -144,6 +163,14 @@ class Settings(BaseSettings):
             skips_bad_lines=(own.bad_lines or self.bad_lines) == "skip",
             names_by_job=(own.naming or self.naming) == "job",
         )
+
+    def retention(self, archive: Archive) -> Retention:
+        """Return what is kept in done/ or in rejected/, and for how long."""
+        names = (f"keep_{archive}_days", f"keep_{archive}_bytes")
+        usual, *own = (
+            Limits(*(getattr(one, name) for name in names)) for one in (self, *self.queue.values())
+        )
+        return Retention(usual, dict(zip(self.queue, own, strict=True)))
 
     def settle_rules(self) -> Rules:
         """Return when a file is taken."""

@@ -59,7 +59,7 @@ def test_a_command_loads_only_what_it_needs(box: Box, tmp_path: Path, name: str)
     ours = {module for module in loaded if module.startswith("batchbox.cli.")}
     assert ours <= {
         f"batchbox.cli.{part}"
-        for part in ("main", "commands", "completion", "options", "page", COMMANDS[name][0])
+        for part in ("main", "commands", "completion", "options", "page", "kept", COMMANDS[name][0])
     }
 
 

@@ -1,12 +1,14 @@
 """The engine in this process, against a stand-in whose batches end at once."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from batchbox.sandbox.remote import Sandbox
 from batchbox.sandbox.server import running
@@ -14,6 +16,7 @@ from batchbox.sandbox.settings import SandboxSettings
 from tests.support.engine import Engine
 
 Start = Callable[..., Engine]
+Log = list[MutableMapping[str, Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +59,21 @@ def start(tmp_path: Path, sandbox: Sandbox) -> Iterator[Start]:
 def engine(start: Start) -> Engine:
     """Give an engine with the usual settings."""
     return start()
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """Catch what is logged."""
+    with capture_logs() as found:
+        yield found
+
+
+def told(log: Log, event: str) -> Log:
+    """Return what was logged of one event."""
+    return [facts for facts in log if facts["event"] == event]
+
+
+def health(engine: Engine) -> dict[str, Any]:
+    """Return how the daemon said that it is."""
+    found: dict[str, Any] = json.loads((engine.root / "state" / "health.json").read_bytes())
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 
+from batchbox.cli.kept import describe_kept, tell_archives, tell_deadlines
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import WIDTH, tell
 from batchbox.clock import SystemClock
@@ -35,7 +36,9 @@ def status(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
     _tell_inbox(found)
     _tell_jobs(found, now)
     _tell_held(found)
+    tell_deadlines(found, now)
     typer.echo(f"Finished: {found.finished:,}, in done/; their answers are in outbox/")
+    tell_archives(found)
 
 
 def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
             {"job": held.job, "file": _file(held), "problem": held.problem, "fix": held.fix}
             for held in found.held
         ],
+        **describe_kept(found, now),
         "finished": found.finished,
     }
 

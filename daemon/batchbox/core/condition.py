@@ -36,7 +36,7 @@ class Condition:
     """How things are. *jobs*: how many are under way, by stage; *oldest*: when the first of each was taken.
 
     *held*: jobs that wait for a person. *problem* and *fix*: what keeps all of it from going on, if anything
-    does.
+    does. *expiring*: jobs whose answers the API deletes soon.
     """
 
     jobs: Mapping[str, int] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class Condition:
     flags: frozenset[str] = frozenset()
     problem: str = ""
     fix: str = ""
+    expiring: int = 0
 
 
 class Pulse(Protocol):

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from batchbox.core.manifest import JobId, Manifest, Output, Owner
+from batchbox.core.retention import Archive, Kept
 from batchbox.core.settle import Finding, Incoming
 
 if TYPE_CHECKING:  # commands that only look have no use for the decoder
@@ -45,6 +46,19 @@ class Lease(Protocol):
         """Say whether it is held now and for the next *seconds*; asked before every paid byte."""
 
 
+class Archives(Protocol):
+    """Finished jobs and refused files, as far as they are still as they were put there."""
+
+    def survey(self, archive: Archive) -> list[Kept]:
+        """Return all that is in one of them."""
+
+    def remove(self, outdated: Iterable[Kept]) -> Iterator[Kept]:
+        """Remove each whole or not at all, and yield it once it is gone."""
+
+    def clear_up(self) -> None:
+        """Finish what a crash has left of a removal."""
+
+
 class Spool(Protocol):
     """Where files come in, jobs are kept and answers are put. Every write is durable on return.
 
@@ -54,6 +68,10 @@ class Spool(Protocol):
     @property
     def lease(self) -> Lease:
         """Return the right to work this spool."""
+
+    @property
+    def archives(self) -> Archives:
+        """Return what is kept of the past; one thread at a time may ask."""
 
     def check(self) -> None:
         """Raise `Offline` unless this is the spool that was opened."""
@@ -124,8 +142,8 @@ class Spool(Protocol):
     def park(self, job: JobId, problem: str, fix: str) -> None:
         """Move a job aside for a person, with the reason."""
 
-    def held(self) -> int:
-        """Return how many jobs were moved aside."""
+    def held(self) -> list[JobId]:
+        """Return the jobs that were moved aside."""
 
     def load_held(self, job: JobId) -> Stored | None:
         """Return the manifest of a job that was moved aside; None if there is none. Raise `Damaged`."""

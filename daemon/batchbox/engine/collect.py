@@ -1,10 +1,11 @@
 """Collect: fetch the rows of a batch that has ended, and hold them against what was asked."""
 
 import zlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
+from batchbox.core.deadlines import RETAINED
 from batchbox.core.errors import Gone, TryLater
 from batchbox.core.ledger import SUCCEEDED, Ledger, read_row
 from batchbox.core.manifest import JobId, Part
@@ -17,8 +18,6 @@ from batchbox.engine.bodies import BodyWriter, read_items
 from batchbox.engine.context import Context, body_name, index_name, places_name, rows_name
 from batchbox.engine.index import IndexWriter, read_entries
 from batchbox.engine.tally import Tally
-
-RETAINED = timedelta(days=29)  # of results, from the batch's creation
 
 log = structlog.get_logger()
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from batchbox.core.backoff import Backoff
 from batchbox.core.condition import Condition, summarize
+from batchbox.core.deadlines import Deadline
 from batchbox.core.names import show
+from batchbox.core.retention import Totals
 from batchbox.core.states import PartState
+from batchbox.core.storage import spell
 from batchbox.engine.context import Context
 from batchbox.engine.intake import Waiting
 from batchbox.engine.memory import Memory
@@ -42,11 +45,12 @@ class Health:
         troubles += [memory.read] if memory.has_part(UNSENT | UNANSWERED) else []
         shared = next(((one.problem, one.fix) for one in troubles if one.problem), ("", ""))
         problem, fix = offline if offline[0] else shared
-        self._ctx.pulse.beat(Condition(jobs, oldest, waiting, self._count_held(), flags, problem, fix))
+        risks = len(memory.deadlines)
+        self._ctx.pulse.beat(Condition(jobs, oldest, waiting, self._count_held(), flags, problem, fix, risks))
 
     def _count_held(self) -> int:
         with suppress(OSError):
-            return self._ctx.spool.held()
+            return len(self._ctx.spool.held())
         return 0
 
     def report(self, memory: Memory, waiting: tuple[list[Waiting], int], flags: frozenset[str]) -> None:
@@ -58,6 +62,8 @@ class Health:
             "flags": sorted(flags),
             "sending": _explain(memory.create) if memory.has_part(UNSENT) else None,
             "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,
+            "deadlines": [_warn(one) for one in memory.deadlines],
+            "archives": {name: _count(totals) for name, totals in memory.archives.items()},
             "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
             "transfers": {job: _show(transfer) for job, transfer in self._ctx.transfers.look(now).items()},
         }
@@ -79,6 +85,17 @@ def _tell(waiting: Waiting) -> dict[str, Any]:
 def _show(transfer: Transfer) -> dict[str, Any]:
     facts = {"doing": transfer.doing, "part": transfer.part, "bytes": transfer.done}
     return facts | {"total": transfer.total, "rate": transfer.rate}
+
+
+def _warn(deadline: Deadline) -> dict[str, Any]:
+    facts = {"job": deadline.job, "file": deadline.file, "queue": deadline.queue, "batch": deadline.batch_id}
+    facts |= {"problem": deadline.problem, "fix": deadline.fix}
+    return facts | {"at": spell(deadline.at), "urgent": deadline.urgent}
+
+
+def _count(totals: Totals) -> dict[str, Any]:
+    oldest = totals.oldest and totals.oldest.isoformat()
+    return {"count": totals.count, "bytes": totals.bytes, "oldest": oldest}
 
 
 def _explain(backoff: Backoff) -> dict[str, str] | None:

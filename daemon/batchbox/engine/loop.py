@@ -20,7 +20,7 @@ from batchbox.engine.claim import claim
 from batchbox.engine.context import Context
 from batchbox.engine.health import Health
 from batchbox.engine.intake import Intake
-from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked
+from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked, Upkept
 from batchbox.engine.memory import FASTEST_POLL, Memory
 from batchbox.engine.perils import Perils
 from batchbox.engine.poll import Polled, tell_poll
@@ -28,6 +28,7 @@ from batchbox.engine.roster import Roster
 from batchbox.engine.setbacks import note_setback
 from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll
 from batchbox.engine.submit import Submitted
+from batchbox.engine.upkeep import Upkeep
 from batchbox.settings import Settings
 
 REST = 4.0  # times what a scan took, before anything but its time brings on another
@@ -63,6 +64,7 @@ class Loop:
         self.memory = Memory()
         self._roster = Roster(ctx, self.memory)
         self._perils = Perils(ctx, self.memory)
+        self._upkeep = Upkeep(ctx, self.memory, mailbox, start)
         self._agenda = Agenda()
         self._next_scan = 0.0
         self._rested = 0.0  # when a scan may come before its time again
@@ -94,6 +96,7 @@ class Loop:
             self._go_offline(str(error), getattr(error, "fix", "see whether the disk is there and whole"))
         else:
             self._begin_due()
+        self._upkeep.begin(not self._offline[0], "PAUSE" in self._flags)
         self._tell()
 
     def _begin_due(self) -> None:
@@ -116,7 +119,7 @@ class Loop:
     def is_idle(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
         sure = self._has_looked and not self._is_unsure and not self._is_owed
-        quiet = sure and not self._intake.is_settling and not self._offline[0]
+        quiet = sure and not (self._intake.is_settling or self._offline[0] or self._upkeep.is_busy)
         hopeful = any(one.failures < HOPELESS for one in self.memory.backoffs.values())
         return quiet and not self.memory.jobs and not self.memory.busy and not hopeful
 
@@ -211,6 +214,8 @@ class Loop:
             case ReloadAsked():
                 self._ctx.settings = self._reread(self._ctx.settings)
                 self._next_scan = 0.0
+            case Upkept():
+                self._upkeep.take_in(mail)
             case Finished(action=plan.Poll()):
                 self._take_in_poll(mail)
             case Finished(action=action):

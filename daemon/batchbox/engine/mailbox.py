@@ -3,10 +3,13 @@
 Signals, the watcher and finished steps put mail in and do nothing else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from batchbox.core.deadlines import Deadline
 from batchbox.core.plan import Action
+from batchbox.core.retention import Archive, Totals
 
 LONGEST_WAIT = 3600.0
 
@@ -35,7 +38,15 @@ class Finished:
     error: Exception | None = None
 
 
-Mail = Hint | StopAsked | ReloadAsked | Finished
+@dataclass(frozen=True, slots=True)
+class Upkept:
+    """A look at what is kept has ended: which answers are about to be lost, what is left of each archive."""
+
+    deadlines: list[Deadline]
+    archives: Mapping[Archive, Totals]
+
+
+Mail = Hint | StopAsked | ReloadAsked | Finished | Upkept
 
 
 class Mailbox:

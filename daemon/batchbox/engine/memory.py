@@ -5,17 +5,18 @@ began to wait, and what the API said last.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from batchbox.core.backoff import Backoff
+from batchbox.core.deadlines import RETAINED, Deadline
 from batchbox.core.manifest import JobId, Manifest
 from batchbox.core.plan import Doubt, PartKey, View
+from batchbox.core.retention import Archive, Totals
 from batchbox.core.states import PartState
 from batchbox.core.storage import Batch, Stored
-from batchbox.engine.collect import RETAINED
 from batchbox.engine.poll import Polled
 from batchbox.engine.submit import Horizon
 
@@ -44,6 +45,8 @@ class Memory:
         self.doubts: dict[tuple[JobId, PartKey], Doubt] = {}
         self.found: dict[tuple[JobId, PartKey], frozenset[str]] = {}
         self.horizon: Horizon | None = None
+        self.deadlines: list[Deadline] = []  # as of the last look, those that are still there
+        self.archives: Mapping[Archive, Totals] = {}
         self.submitting = False
         self.polling = False
         self.next_poll = 0.0
@@ -85,6 +88,7 @@ class Memory:
             for batch_id in (*part.candidates, part.batch_id or ""):  # if it comes back, it is missed anew
                 self.missing.pop(batch_id, None)
                 self._missing_since.pop(batch_id, None)
+        self.deadlines = [one for one in self.deadlines if one.job != job]
         self.backoffs.pop(job, None)
         self.suspects.discard(job)
         for key in [key for key in self.doubts if key[0] == job]:

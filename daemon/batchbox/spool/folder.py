@@ -15,6 +15,7 @@ from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import durable, hold, inbox
+from batchbox.spool.archive import Archives
 from batchbox.spool.health import write_health
 from batchbox.spool.layout import (
     BEGUN,
@@ -57,6 +58,7 @@ class FolderSpool:
     def __init__(self, root: Path, epoch: int) -> None:
         self.layout = Layout(root)
         self.lease = FolderLease(self.layout, epoch)
+        self.archives = Archives(self.layout)
         self._reserve = Reserve(self.layout.health.parent)
         try:
             prove(self.layout)
@@ -248,9 +250,9 @@ class FolderSpool:
         """Move a job to hold/, with the reason."""
         hold.park(self.layout, job, problem, fix)
 
-    def held(self) -> int:
-        """Return how many jobs lie in hold/."""
-        return hold.count(self.layout)
+    def held(self) -> list[JobId]:
+        """Return the jobs that lie in hold/."""
+        return hold.find_jobs(self.layout)
 
     def load_held(self, job: JobId) -> Stored | None:
         """Return the manifest of a job in hold/."""

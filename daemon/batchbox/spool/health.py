@@ -37,6 +37,14 @@ class Progress(BaseModel):
     rate: int
 
 
+class ArchiveSize(BaseModel):
+    """How much there is in done/ or rejected/, and since when."""
+
+    count: int
+    bytes: int
+    oldest: str | None
+
+
 class Health(BaseModel):
     """All of it."""
 
@@ -50,6 +58,7 @@ class Health(BaseModel):
     waiting_total: int = 0
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
+    archives: dict[str, ArchiveSize] = Field(default_factory=dict)
 
 
 def write_health(path: Path, facts: dict[str, object]) -> None:

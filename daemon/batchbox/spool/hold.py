@@ -23,11 +23,11 @@ def park(layout: Layout, job: JobId, problem: str, fix: str) -> None:
     write_reason(layout, job, problem, fix)
 
 
-def count(layout: Layout) -> int:
-    """Return how many jobs are held."""
+def find_jobs(layout: Layout) -> list[JobId]:
+    """Return the jobs that are held, oldest first."""
     with suppress(FileNotFoundError):
-        return sum(1 for name in os.listdir(layout.root / "hold") if JOB_NAME.fullmatch(name))
-    return 0
+        return sorted(name for name in os.listdir(layout.root / "hold") if JOB_NAME.fullmatch(name))
+    return []
 
 
 def write_reason(layout: Layout, job: JobId, problem: str, fix: str) -> None:

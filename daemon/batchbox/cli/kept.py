@@ -1,0 +1,50 @@
+"""What `status` says of time: answers that the API deletes soon, and how much is kept of the past."""
+
+from datetime import datetime
+from typing import Any
+
+import typer
+
+from batchbox.cli.page import tell
+from batchbox.core.deadlines import Deadline, find_deadlines
+from batchbox.core.storage import spell
+from batchbox.spool.survey import Survey
+
+MEGA = 1e6
+SHOWN = 5
+
+
+def describe_kept(found: Survey, now: datetime) -> dict[str, Any]:
+    """Return it for programs."""
+    deadlines = [
+        {"job": one.job, "file": one.file, "at": spell(one.at), "problem": one.problem, "fix": one.fix}
+        for one in _find(found, now)
+    ]
+    archives = {name: size.model_dump() for name, size in found.health.archives.items()}
+    return {"deadlines": deadlines, "archives": archives}
+
+
+def tell_deadlines(found: Survey, now: datetime) -> None:
+    """Tell of answers that are about to be lost, if there are any."""
+    deadlines = _find(found, now)
+    if not deadlines:
+        return
+    typer.echo(f"Answers about to be lost: {len(deadlines):,}")
+    for one in deadlines[:SHOWN]:
+        tell(one.problem)
+        tell(one.fix, "    ")
+    if len(deadlines) > SHOWN:
+        typer.echo(f"  and {len(deadlines) - SHOWN:,} more")
+    typer.echo("")
+
+
+def tell_archives(found: Survey) -> None:
+    """Tell how much lies in what is kept for a time only."""
+    for name, size in found.health.archives.items():
+        since = f", since {size.oldest}" if size.oldest else ""
+        typer.echo(f"  kept for a time in {name}/: {size.count:,}, {size.bytes / MEGA:,.1f} MB{since}")
+
+
+def _find(found: Survey, now: datetime) -> list[Deadline]:
+    """Look at the manifests themselves, so that it is told while no daemon runs, too."""
+    return find_deadlines(found.jobs, [one.manifest for one in found.held if one.manifest], now)
