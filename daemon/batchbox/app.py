@@ -16,10 +16,12 @@ import structlog
 from batchbox import __version__
 from batchbox.api.client import AnthropicApi
 from batchbox.clock import SystemClock
+from batchbox.core.condition import Pulses
 from batchbox.core.errors import INTERRUPTED
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
+from batchbox.service.notify import Notifier
 from batchbox.service.reload import reload_settings
 from batchbox.settings import Settings, unknown_variables
 from batchbox.spool.folder import FolderSpool
@@ -44,22 +46,31 @@ def open_spool(root: Path) -> FolderSpool:
 
 
 def run_daemon(
-    root: Path, read: Callable[[], Settings], read_key: Callable[[], str], until_idle: bool = False
+    root: Path,
+    read: Callable[[], Settings],
+    read_key: Callable[[], str],
+    notifier: Notifier,
+    until_idle: bool = False,
 ) -> None:
     """Work the spool at *root* until a signal comes or, with *until_idle*, nothing is left to do.
 
-    *read* gives the settings: now, and again on SIGHUP.
+    *read* gives the settings: now, and again on SIGHUP. *notifier*: the service manager's ear.
     """
     settings = read()
     gc.freeze()  # thousands of classes of the SDK: the end of the process would take most of a second
     spool = open_spool(root)
-    api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds)
-    ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes)
+    api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds, settings.api_socket)
+    ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes, pulse=Pulses(notifier))
     mailbox = Mailbox()
+
+    def reread(held: Settings) -> Settings:
+        notifier.begin_reload()
+        return reload_settings(held, read)
+
     with _signals(mailbox):
         stop_watching = watch_inbox(root, lambda: mailbox.put(Hint()))
         _announce(root, spool, settings)
-        loop = Loop(ctx, mailbox, reread=lambda held: reload_settings(held, read))
+        loop = Loop(ctx, mailbox, reread=reread)
         try:
             loop.run(until_idle)
         finally:

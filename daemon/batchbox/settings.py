@@ -33,7 +33,7 @@ A_FLAG = "a flag"
 PUBLIC_URL = "https://api.anthropic.com"
 
 # read once, by what is made of them at the start
-FIXED = frozenset({"base_url", "api_key_file", "answer_seconds", "log_format"})
+FIXED = frozenset({"base_url", "api_socket", "api_key_file", "answer_seconds", "log_format"})
 
 YEAR = 31_536_000.0
 QUIET = 0.2
@@ -120,6 +120,9 @@ class Settings(BaseSettings):
         5.0, ge=0, le=YEAR, description="how long a stop waits for what is under way"
     )
     base_url: str = Field(PUBLIC_URL, description="where the API is; ANTHROPIC_BASE_URL sets it too")
+    api_socket: Path | None = Field(
+        None, description="UNIX socket of a relay to that address, where there is no network"
+    )
     api_key_file: Path | None = Field(None, description="file with the key, if not ANTHROPIC_API_KEY")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="lines of the log: auto is console on a terminal"

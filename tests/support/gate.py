@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
@@ -12,15 +13,15 @@ PIECE = 1 << 14
 class Gate:
     """A running gate: its *url*; *held* is set once a connection was stopped."""
 
-    def __init__(self, server: str, up: int, down: int) -> None:
+    def __init__(self, server: str, up: int, down: int, door: Path | None = None) -> None:
         self._target = urlsplit(server)
         self._limits = {True: up, False: down}
         self._open = Event()
         self.held = Event()
-        self._door = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._door = _bind(door) if door else socket.create_server(("127.0.0.1", 0), backlog=64)
         self._ends: set[socket.socket] = set()
         self._threads: list[Thread] = []
-        self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        self.url = server if door else f"http://127.0.0.1:{self._door.getsockname()[1]}"
         self._start(self._serve)
 
     def open(self) -> None:
@@ -69,6 +70,13 @@ class Gate:
         _break(sink)
 
 
+def _bind(door: Path) -> socket.socket:
+    found = socket.socket(socket.AF_UNIX)
+    found.bind(str(door))
+    found.listen()
+    return found
+
+
 def _break(end: socket.socket) -> None:
     """End both ways: what broke on one side breaks on the other."""
     with suppress(OSError):
@@ -76,9 +84,9 @@ def _break(end: socket.socket) -> None:
 
 
 @contextmanager
-def gated(server: str, up: int = 1 << 40, down: int = 1 << 40) -> Iterator[Gate]:
-    """Run a gate before *server*, for *up* and *down* bytes of each connection."""
-    gate = Gate(server, up, down)
+def gated(server: str, up: int = 1 << 40, down: int = 1 << 40, door: Path | None = None) -> Iterator[Gate]:
+    """Run a gate before *server*, for *up* and *down* bytes of each connection; a UNIX socket at *door*."""
+    gate = Gate(server, up, down, door)
     try:
         yield gate
     finally:

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import anthropic
@@ -88,10 +90,20 @@ class AnthropicApi:
 
     *read_key* gives the key; it is asked again whenever the API has not accepted one, and for each
     create, so that a corrected key file heals by itself. *answer_seconds*: how long a create may wait.
+    *door*: a UNIX socket behind which the API is; TLS and the host are those of *base_url* all the same.
     """
 
-    def __init__(self, read_key: Callable[[], str], base_url: str, answer_seconds: float = 600.0) -> None:
+    def __init__(
+        self,
+        read_key: Callable[[], str],
+        base_url: str,
+        answer_seconds: float = 600.0,
+        door: Path | None = None,
+    ) -> None:
         self._read_key = read_key
+        # what is left in a UNIX socket's buffer is delivered, and none of the options is known to it: a part
+        # whose sender was killed is in doubt for longer than that takes
+        self._way: dict[str, Any] = {"uds": str(door)} if door else {"socket_options": SOCKET_OPTIONS}
         self._base_url = base_url.rstrip("/")
         self._answer = httpx2.Timeout(answer_seconds, connect=CONNECT_SECONDS, write=STALL_SECONDS)
         self._tls = httpx2.create_ssl_context(trust_env=False)  # read once: 20 ms of work for each create
@@ -109,7 +121,7 @@ class AnthropicApi:
         return explain_read(error, refused.api_key or "")
 
     def _connect(self, timeout: httpx2.Timeout) -> anthropic.Anthropic:
-        transport = httpx2.HTTPTransport(verify=self._tls, trust_env=False, socket_options=SOCKET_OPTIONS)
+        transport = httpx2.HTTPTransport(verify=self._tls, trust_env=False, **self._way)
         client = httpx2.Client(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
         return anthropic.Anthropic(
             api_key=self._read_key(),

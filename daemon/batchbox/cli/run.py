@@ -1,14 +1,17 @@
 """`run`: the daemon, in the foreground."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.options import SpoolOption, require_spool
+from batchbox.core.errors import Stop
 from batchbox.service.key import KeyRing, read_key
 from batchbox.service.logs import set_up_logs
+from batchbox.service.notify import Notifier
 from batchbox.service.privacy import forbid_dumps
 
 
@@ -20,7 +23,17 @@ def run(
     ] = False,
 ) -> None:
     """Work a spool, in the foreground."""
-    root = require_spool(spool)
+    notifier = Notifier(os.environ)
+    try:
+        _work(require_spool(spool), config, notifier, until_idle)
+    except Stop as error:
+        notifier.give_up(error)
+        raise
+    finally:
+        notifier.close()
+
+
+def _work(root: Path, config: Path | None, notifier: Notifier, until_idle: bool) -> None:
     settings = read_settings(root, config)
     set_up_logs(settings.log_format)
     forbid_dumps()
@@ -28,4 +41,4 @@ def run(
     # imported here: the SDK takes a second, and what is wrong so far is told without it
     from batchbox.app import run_daemon  # noqa: PLC0415
 
-    run_daemon(root, lambda: read_settings(root, config), KeyRing(settings, os.environ), until_idle)
+    run_daemon(root, lambda: read_settings(root, config), KeyRing(settings, os.environ), notifier, until_idle)

@@ -37,7 +37,14 @@ class Health:
         """When the pulse has to beat again at the latest."""
         return self._beaten + self._ctx.pulse.every
 
-    def beat(self, memory: Memory, waiting: int, flags: frozenset[str], offline: tuple[str, str]) -> None:
+    def beat(
+        self,
+        memory: Memory,
+        waiting: int,
+        flags: frozenset[str],
+        offline: tuple[str, str],
+        stopping: bool = False,
+    ) -> None:
         """Tell whoever watches over us how things are. *offline*: problem and fix of the spool."""
         self._beaten = self._ctx.clock.monotonic()
         jobs, oldest = summarize(memory.manifests())
@@ -45,8 +52,18 @@ class Health:
         troubles += [memory.read] if memory.has_part(UNSENT | UNANSWERED) else []
         shared = next(((one.problem, one.fix) for one in troubles if one.problem), ("", ""))
         problem, fix = offline if offline[0] else shared
-        risks = len(memory.deadlines)
-        self._ctx.pulse.beat(Condition(jobs, oldest, waiting, self._count_held(), flags, problem, fix, risks))
+        condition = Condition(
+            jobs=jobs,
+            oldest=oldest,
+            waiting=waiting,
+            held=self._count_held(),
+            flags=flags,
+            problem=problem,
+            fix=fix,
+            expiring=len(memory.deadlines),
+            stopping=stopping,
+        )
+        self._ctx.pulse.beat(condition)
 
     def _count_held(self) -> int:
         with suppress(OSError):

@@ -111,7 +111,7 @@ class Loop:
         if self._is_told and self._now() < self._health.due:
             return
         waiting = self._intake.waiting()
-        self._health.beat(self.memory, waiting[1], self._flags, self._offline)
+        self._health.beat(self.memory, waiting[1], self._flags, self._offline, self._stopping)
         if not self._offline[0]:
             self._health.report(self.memory, waiting, self._flags)
         self._is_told = True
@@ -282,11 +282,13 @@ class Loop:
 
     def _wind_down(self) -> None:
         """Give what is under way a little time; what is not done by then is found on the disk."""
-        self._stopping = True
+        self._stopping, self._is_told = True, False
         deadline = self._now() + self._ctx.settings.grace_seconds
+        self._tell()
         while self.memory.busy and self._now() < deadline:
-            for mail in self._mailbox.take(deadline - self._now()):
+            for mail in self._mailbox.take(min(deadline, self._health.due) - self._now()):
                 self._take_in(mail)
+            self._tell()
         for job in list(self.memory.risky):
             self._perils.end(job)
 
