@@ -172,6 +172,17 @@ def test_an_inbox_that_cannot_be_written_is_told(common_root: Path, mode: int, q
     assert "inbox writable" in fix
 
 
+def test_an_inbox_that_may_not_be_listed(common_root: Path) -> None:
+    """A submitter who sees neither who else drops nor the marker may drop all the same."""
+    source = common_root.parent / "x.jsonl"
+    source.write_bytes(CONTENT)
+    (common_root / ".batchbox").chmod(0)
+    (common_root / "inbox").chmod(0o300)
+    without_rights(lambda: str(drop_file(common_root, source, "default")))
+    (common_root / "inbox").chmod(0o700)
+    assert names(common_root / "inbox") == ["x.jsonl"]
+
+
 @pytest.mark.parametrize("queue", ["default", "night"])
 @pytest.mark.parametrize("stem", ["x", "x~2", "x~17", "x.20260102T030405Z-0123456789ab"])
 def test_the_receipt_is_found_under_its_own_or_a_numbered_name(

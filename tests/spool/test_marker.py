@@ -38,6 +38,13 @@ def test_a_new_spool_has_all_its_folders(root: Path) -> None:
     assert (root / "work").stat().st_mode & 0o777 == 0o700
 
 
+def test_the_group_that_outputs_are_to_have_is_kept(root: Path) -> None:
+    """What an administrator has set stays, but for what would let others look into the jobs."""
+    (root / "work").chmod(0o2775)
+    make_spool(root)
+    assert (root / "work").stat().st_mode & 0o7777 == 0o2700
+
+
 def test_a_spool_is_made_with_its_parents(tmp_path: Path) -> None:
     """A path of which nothing is there yet is made."""
     spool_id = make_spool(tmp_path / "a" / "b")

@@ -34,7 +34,8 @@ class Dropped:
 def drop_file(root: Path, source: Path, queue: str) -> Dropped:
     """Copy *source* into the inbox under its own name, whole from the first moment it can be seen."""
     layout = Layout(root)
-    read_marker(layout)
+    if os.access(layout.marker, os.R_OK) or not durable.is_there(layout.marker):
+        read_marker(layout)  # who may drop need not be one who may read it
     name = os.fsencode(source.name)
     if not source.exists():
         raise Stop(f"{source} does not exist", "name a file", code=BAD_FILE)

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +26,8 @@ def make_spool(root: Path) -> str:
     root.mkdir(parents=True, exist_ok=True)
     for name in FOLDERS:
         durable.make_folder(root / name)
-    os.chmod(layout.work, 0o700)
+    # nobody else; a group that its files are to have (setgid) is left to it
+    os.chmod(layout.work, stat.S_IMODE(os.stat(layout.work).st_mode) & ~0o077)
     if durable.is_there(layout.marker):
         return read_marker(layout)
     return write_marker(layout, str(uuid.uuid4()))
