@@ -36,8 +36,8 @@ class Condition:
     """How things are. *jobs*: how many are under way, by stage; *oldest*: when the first of each was taken.
 
     *held*: jobs that wait for a person. *problem* and *fix*: what keeps all of it from going on, if anything
-    does. *expiring*: jobs whose answers the API deletes soon. *stopping*: nothing new is begun, and the daemon
-    ends once what is under way has, or soon.
+    does. *expiring*: jobs whose answers the API deletes soon. *stopping*: nothing new is begun, and the
+    daemon ends once what is under way has, or soon.
     """
 
     jobs: Mapping[str, int] = field(default_factory=dict)
