@@ -71,7 +71,7 @@ def test_the_life_of_a_daemon(box: Box, manager: Manager) -> None:
         (box.root / "control" / "PAUSE").touch()
         assert manager.await_line("STATUS=") == "STATUS=control/PAUSE stands; nothing to do"
         box.drop("a.jsonl", request("a"))
-        assert manager.await_line("STATUS=").endswith("0 files under way, 1 waiting")
+        assert "; 1 waiting (the first " in manager.await_line("STATUS=")
         assert daemon.stop() == 0
         assert manager.await_line("STOPPING=1")
         assert any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in manager.told[-1])
@@ -100,7 +100,11 @@ def test_what_is_wrong_is_the_status(box: Box, sandbox: Sandbox, manager: Manage
             Condition({"being sent": 1200, "in doubt": 1}, waiting=3, held=1),
             "1,201 files under way, 3 waiting, 1 held for a person (batchbox status tells)",
         ),
-        (Condition({"being sent": 2}, problem="no key", fix="put one"), "no key: put one; 2 files under way"),
+        (
+            Condition({"being sent": 2}, problem="no key", fix="put one"),
+            "no key (put one); 2 files under way",
+        ),
+        (Condition(waiting=2, obstacle="is a link"), "2 waiting (the first is a link)"),
         (Condition({"being sent": 2}, stopping=True), "stopping; 2 files under way"),
         (Condition(problem="a\nMAINPID=1\x1b[2J"), "a MAINPID=1 [2J; nothing to do"),
     ],
@@ -168,6 +172,6 @@ def test_why_it_ends(box: Box, manager: Manager) -> None:
     """The reason is the last status, whatever it is: settings, the key, the spool."""
     box.environment["ANTHROPIC_API_KEY"] = ""
     assert box.command("run", NOTIFY_SOCKET=manager.address).returncode == 4
-    assert manager.listen()[-1].startswith("STATUS=there is no API key: set ANTHROPIC_API_KEY")
+    assert manager.listen()[-1].startswith("STATUS=there is no API key (set ANTHROPIC_API_KEY")
     assert box.command("run", NOTIFY_SOCKET=manager.address, BATCHBOX_TRANSFERS="none").returncode == 2
     assert "BATCHBOX_TRANSFERS" in manager.listen()[-1]

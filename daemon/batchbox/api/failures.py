@@ -23,7 +23,7 @@ WAITING_CODES = frozenset({"organization_on_hold", "cmek_key_disabled", "request
 SPEND_LIMIT = "You have reached your specified"  # of a 400: the customer's own limit
 
 FIXES = {
-    401: "the key is not accepted: correct the key file, or restart with a valid key; drop nothing again",
+    401: "the key is not accepted: put a valid one in its place, and restart unless it is an api_key_file",
     402: "settle the account's billing; sending goes on by itself",
     403: "the key may not do this: use one of the right workspace; sending goes on by itself",
     404: "nothing answers there: check ANTHROPIC_BASE_URL",

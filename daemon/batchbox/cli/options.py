@@ -9,7 +9,13 @@ from batchbox.core.errors import BAD_SETTINGS, Stop
 
 SpoolOption = Annotated[
     Path | None,
-    typer.Option("--spool", envvar="BATCHBOX_SPOOL", help="The spool's folder.", show_default=False),
+    typer.Option(
+        "--spool",
+        envvar="BATCHBOX_SPOOL",
+        help="The spool's folder.",
+        show_default=False,
+        readable=False,  # not for each who may drop into it
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 

@@ -35,14 +35,16 @@ def name_stage(state: JobState, parts: Iterable[PartState]) -> str:
 class Condition:
     """How things are. *jobs*: how many are under way, by stage; *oldest*: when the first of each was taken.
 
-    *held*: jobs that wait for a person. *problem* and *fix*: what keeps all of it from going on, if anything
-    does. *expiring*: jobs whose answers the API deletes soon. *stopping*: nothing new is begun, and the
-    daemon ends once what is under way has, or soon.
+    *waiting*: files in the inbox; *obstacle*: what keeps the first of them there, if it may not pass by
+    itself in a moment. *held*: jobs that wait for a person. *problem* and *fix*: what keeps all of it from
+    going on, if anything does. *expiring*: jobs whose answers the API deletes soon. *stopping*: nothing new
+    is begun, and the daemon ends once what is under way has, or soon.
     """
 
     jobs: Mapping[str, int] = field(default_factory=dict)
     oldest: Mapping[str, str] = field(default_factory=dict)
     waiting: int = 0
+    obstacle: str = ""
     held: int = 0
     flags: frozenset[str] = frozenset()
     problem: str = ""

@@ -40,12 +40,15 @@ class Health:
     def beat(
         self,
         memory: Memory,
-        waiting: int,
+        waiting: tuple[list[Waiting], int],
         flags: frozenset[str],
         offline: tuple[str, str],
         stopping: bool = False,
     ) -> None:
-        """Tell whoever watches over us how things are. *offline*: problem and fix of the spool."""
+        """Tell whoever watches over us how things are. *offline*: problem and fix of the spool.
+
+        *waiting* is as for `report`.
+        """
         self._beaten = self._ctx.clock.monotonic()
         jobs, oldest = summarize(memory.manifests())
         troubles = [memory.create] if memory.has_part(UNSENT) else []
@@ -55,7 +58,8 @@ class Health:
         condition = Condition(
             jobs=jobs,
             oldest=oldest,
-            waiting=waiting,
+            waiting=waiting[1],
+            obstacle=next((one.obstacle.problem for one in waiting[0] if not one.obstacle.passing), ""),
             held=self._count_held(),
             flags=flags,
             problem=problem,

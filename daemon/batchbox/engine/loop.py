@@ -111,7 +111,7 @@ class Loop:
         if self._is_told and self._now() < self._health.due:
             return
         waiting = self._intake.waiting()
-        self._health.beat(self.memory, waiting[1], self._flags, self._offline, self._stopping)
+        self._health.beat(self.memory, waiting, self._flags, self._offline, self._stopping)
         if not self._offline[0]:
             self._health.report(self.memory, waiting, self._flags)
         self._is_told = True

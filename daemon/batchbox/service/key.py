@@ -7,6 +7,8 @@ from pathlib import Path
 from batchbox.core.errors import NO_KEY, Stop
 from batchbox.settings import Settings
 
+FIX = "set ANTHROPIC_API_KEY, or api_key_file; to try without a key: batchbox demo"
+FIX_UNIT = "put it into the file that the unit's LoadCredential names, and start the unit again"
 KEY = re.compile(r"[!-~]+")
 
 
@@ -26,8 +28,7 @@ def read_key(settings: Settings, environ: Mapping[str, str]) -> str:
             return _require_one_word(key, str(place))
     key = environ.get("ANTHROPIC_API_KEY", "").strip()
     if not key:
-        fix = "set ANTHROPIC_API_KEY, or api_key_file; to try without a key: batchbox demo"
-        raise Stop("there is no API key", fix, code=NO_KEY)
+        raise Stop("there is no API key", FIX_UNIT if credentials else FIX, code=NO_KEY)
     return _require_one_word(key, "ANTHROPIC_API_KEY")
 
 

@@ -52,7 +52,7 @@ class Notifier:
 
     def give_up(self, error: Stop) -> None:
         """Say why the daemon ends: it stays to be seen where the last lines of the log tell of restarts."""
-        self._send([f"STATUS={_make_line(f'{error.problem}: {error.fix}' if error.fix else error.problem)}"])
+        self._send([f"STATUS={_make_line(_explain(error.problem, error.fix))}"])
 
     def close(self) -> None:
         """Say no more."""
@@ -88,10 +88,14 @@ def _read_watchdog(micros: str, pid: str) -> float:
 
 def describe(condition: Condition) -> str:
     """Return a sentence for people on how things are, on one line: what is wrong comes first."""
-    words = [f"{condition.problem}: {condition.fix}" if condition.fix else condition.problem]
+    words = [_explain(condition.problem, condition.fix)]
     words += [f"control/{flag} stands" for flag in sorted(condition.flags)]
     words += ["stopping" if condition.stopping else ""]
     return _make_line("; ".join(filter(None, [*words, _count(condition)])))
+
+
+def _explain(problem: str, fix: str) -> str:
+    return f"{problem} ({fix})" if fix else problem
 
 
 def _make_line(text: str) -> str:
@@ -105,7 +109,9 @@ def _count(condition: Condition) -> str:
     if not (under_way or condition.waiting or condition.held):
         return "nothing to do"
     files = "file" if under_way == 1 else "files"
-    told = [f"{under_way:,} {files} under way"]
-    told += [f"{condition.waiting:,} waiting"] if condition.waiting else []
+    told = [f"{under_way:,} {files} under way"] if under_way else []
+    # without its name, which is not for each user of this machine
+    reason = f" (the first {condition.obstacle})" if condition.obstacle else ""
+    told += [f"{condition.waiting:,} waiting{reason}"] if condition.waiting else []
     told += [f"{condition.held:,} held for a person (batchbox status tells)"] if condition.held else []
     return ", ".join(told)
