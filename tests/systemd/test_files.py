@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.errors import BAD_SETTINGS
-from batchbox.service.key import NO_KEY
+from batchbox.core.errors import BAD_SETTINGS, NO_KEY
 from tests.systemd.lab import ROOT
 
 FILES = ROOT / "systemd"
