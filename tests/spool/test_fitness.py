@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from batchbox.spool.folder import FolderSpool
 from batchbox.spool.layout import FOLDERS, Layout
 from batchbox.spool.marker import make_spool
 from batchbox.spool.ownership import find_owned
-from batchbox.spool.rights import acting_as, check_folders, find_user
+from batchbox.spool.rights import acting_as, check_folders, check_program, find_user
 from tests.spool.support import (
     IS_ROOT,
     JOB,
@@ -50,7 +51,7 @@ def test_a_good_spool_is_fit_and_stays_as_it_is(root: Path, layout: Layout, spoo
     before = tree(root)
     checks = [check_marker(layout), check_moves(layout), check_lease(layout)]
     checks += [*check_folders(layout, os.geteuid()), *check_room(layout, 0, 3)]
-    assert [check.verdict for check in checks[:2] + checks[3:]] == ["ok"] * 5
+    assert [check.verdict for check in (checks[1], *checks[3:])] == ["ok"] * 4
     assert tree(root) == before
     spool.check()
 
@@ -173,13 +174,16 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
         mount_memory(tmp_path, "1m,nr_inodes=40")
         make_spool(root)
         layout = Layout(root)
+        memory = told(check_marker(layout))
         put(root, b"large.jsonl", b"x" * 400_000)
         room = told(*check_room(layout, 0, 3))
         full = told(*check_room(layout, 1 << 20, 3))
         mount_memory(tmp_path, flags=MS_RDONLY | MS_REMOUNT)
-        return [room, full, told(check_moves(layout), check_lease(layout))]
+        return [memory, room, full, told(check_moves(layout), check_lease(layout))]
 
-    (room, inodes), (full, _), (moves, lease) = with_mounts(look)
+    ((memory,), (room, inodes), (full, _), (moves, lease)) = with_mounts(look)
+    assert memory[:2] == ["warning", "spool"]
+    assert "lies in memory (tmpfs)" in memory[2]
     assert room[:2] == ["warning", "room"]
     assert "1 files in the inbox need 1.2 MB" in room[2]
     assert inodes[:2] == ["warning", "inodes"]
@@ -214,3 +218,16 @@ def test_folders_to_watch(root: Path) -> None:
     """The inbox, and all below it."""
     (root / "inbox" / "a" / "b").mkdir(parents=True)
     assert count_folders(root) == 3
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root, to be another user")
+def test_a_program_that_the_daemon_may_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of one that root has installed for itself alone."""
+    assert check_program().verdict == "ok"
+    python = tmp_path / "python"
+    python.touch(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with acting_as(NOBODY):
+        check = check_program()
+    assert (check.verdict, check.name) == ("problem", "program")
+    assert f"cannot read {python}: Permission denied" in check.found

@@ -28,6 +28,8 @@ from batchbox.spool.ownership import find_owned
 
 LATELY = timedelta(days=1)
 KEY_BEGINS = "sk-ant-"
+NOT_ASKED = Check("network", "not looked at (--offline)")
+DEFAULTS = Settings.model_construct()  # in the place of settings that are wrong
 CODES = {Verdict.OK: 0, Verdict.WARNING: NOT_ALL_WELL, Verdict.PROBLEM: UNFIT}
 
 
@@ -80,24 +82,23 @@ def _examine(root: Path | None, config: Path | None, offline: bool) -> Iterator[
     yield _check_user(user, health is not None)
     if root:
         yield from surroundings.check_watches(user, fitness.count_folders(root))
-    with rights.acting_as(user):
-        try:
-            settings, sound = read_settings(root, config), True
-        except Stop as error:
-            settings, sound = Settings.model_construct(), False
-            yield from _accuse_settings(error)
-        yield from _check_settings(settings if sound else None)
-        yield from _check_spool(layout, settings) if layout else [_miss_spool()]
-        if layout:
-            now = SystemClock().now()
-            yield from liveness.check_daemon(
-                layout, health, surroundings.find_unit(pid) if health else "", now
-            )
-        yield from surroundings.check_memory(pid, settings.transfers, settings.max_part_bytes)
-        yield from surroundings.check_open_files(pid)
-        yield from surroundings.check_versions()
-        if sound:
-            yield from _check_api(layout, settings, offline, health is not None)
+    with rights.acting_as(user):  # nothing may be imported in here: that user may not be able to
+        yield rights.check_program()
+        settings, checks = _read(root, config)
+        yield from checks
+        yield from _check_spool(layout, settings or DEFAULTS, user) if layout else [_miss_spool()]
+        key, checks = _read_key(settings, health is not None) if settings else ("", [])
+    if layout:
+        unit = surroundings.find_unit(pid) if health else ""
+        yield from liveness.check_daemon(layout, health, unit, SystemClock().now())
+    transfers, longest = (settings or DEFAULTS).transfers, (settings or DEFAULTS).max_part_bytes
+    yield from surroundings.check_memory(pid, transfers, longest)
+    yield from surroundings.check_open_files(pid)
+    yield from surroundings.check_versions()
+    yield from checks
+    if settings:
+        yield surroundings.check_proxies(os.environ, settings.base_url)
+        yield from [NOT_ASKED] if offline else _check_network(layout, key, settings)
 
 
 def _check_user(user: int, running: bool) -> Check:
@@ -107,7 +108,7 @@ def _check_user(user: int, running: bool) -> Check:
         return Check("user", f"you are {name}, as whom the daemon {does}")
     if me == 0:
         return Check("user", f"the daemon {does} as {name}: what follows was tried as that user")
-    fix = f"what follows holds for you, not for the daemon: runuser -u {name} -- batchbox doctor"
+    fix = f"moves and leases are not tried, the rest holds for you: runuser -u {name} -- batchbox doctor"
     return warn("user", f"you are {rights.user_of(me)}, the daemon {does} as {name}", fix)
 
 
@@ -115,55 +116,55 @@ def _miss_spool() -> Check:
     return warn("spool", "none was named, so none was looked at", "give --spool DIR, or set BATCHBOX_SPOOL")
 
 
-def _accuse_settings(error: Stop) -> list[Check]:
-    if isinstance(error, WrongSettings):
-        return [accuse("settings", str(slip), slip.fix) for slip in error.slips]
-    return [accuse("settings", error.problem, error.fix)]
+def _read(root: Path | None, config: Path | None) -> tuple[Settings | None, list[Check]]:
+    """Return the settings, None if they are wrong, and what there is to say about them."""
+    unknown = [
+        warn(
+            "settings",
+            f"the variable {name} is no setting",
+            f"it is ignored: did you mean {near}?" if near else "it is ignored: unset it",
+        )
+        for name, near in unknown_variables(os.environ).items()
+    ]
+    try:
+        settings = read_settings(root, config)
+    except WrongSettings as error:
+        return None, [accuse("settings", str(slip), slip.fix) for slip in error.slips] + unknown
+    except Stop as error:
+        return None, [accuse("settings", error.problem, error.fix), *unknown]
+    told = f"valid; {len(settings.model_fields_set) or 'none'} set, the others as built in"
+    return settings, [Check("settings", told), *unknown]
 
 
-def _check_settings(settings: Settings | None) -> Iterator[Check]:
-    if settings:
-        count = len(settings.model_fields_set)
-        yield Check("settings", f"valid; {count or 'none'} set, the others as built in")
-    for name, near in unknown_variables(os.environ).items():
-        fix = f"it is ignored: did you mean {near}?" if near else "it is ignored: unset it"
-        yield warn("settings", f"the variable {name} is no setting", fix)
-
-
-def _check_spool(layout: Layout, settings: Settings) -> Iterator[Check]:
+def _check_spool(layout: Layout, settings: Settings, user: int) -> Iterator[Check]:
     try:
         yield fitness.check_marker(layout)
     except Stop as error:
         yield accuse("spool", error.problem, error.fix)
         return
-    yield from rights.check_folders(layout, os.geteuid())
-    for check in (fitness.check_moves, fitness.check_lease):
-        yield check(layout)
+    yield from rights.check_folders(layout, user)
+    if os.geteuid() == user:
+        yield fitness.check_moves(layout)
+        yield fitness.check_lease(layout)
     try:
         yield from fitness.check_room(layout, settings.reserve_bytes, ROOM_FACTOR)
     except OSError as error:
         yield accuse("room", f"it cannot be looked at: {error}", "check owner and mode of the folders")
 
 
-def _check_api(layout: Layout | None, settings: Settings, offline: bool, running: bool) -> Iterator[Check]:
+def _read_key(settings: Settings, running: bool) -> tuple[str, list[Check]]:
+    """Return the key, empty if there is none, and what there is to say about it."""
+    checks = list(_check_key_file(settings))
     try:
         key = read_key(settings, os.environ)
     except Stop as error:
-        key = ""
-        # a service's key is for the service alone
-        yield (
-            warn("key", f"{error.problem}, for you; the daemon has its own", error.fix)
-            if running
-            else accuse("key", error.problem, error.fix)
-        )
-    yield from _check_key_file(settings)
-    if key and settings.base_url == PUBLIC_URL and not key.startswith(KEY_BEGINS):
-        yield warn("key", f"it does not begin with {KEY_BEGINS}", "is it the whole key, and that of the API?")
-    yield surroundings.check_proxies(os.environ, settings.base_url)
-    if offline:
-        yield Check("network", "not looked at (--offline)")
-        return
-    yield from _check_network(layout, key, settings)
+        if running:  # a service's key is for the service alone
+            return "", [warn("key", f"{error.problem}, for you; the daemon has its own", error.fix), *checks]
+        return "", [accuse("key", error.problem, error.fix), *checks]
+    if settings.base_url == PUBLIC_URL and not key.startswith(KEY_BEGINS):
+        fix = "is it the whole key, and that of the API?"
+        checks.append(warn("key", f"it does not begin with {KEY_BEGINS}", fix))
+    return key, checks
 
 
 def _check_key_file(settings: Settings) -> Iterator[Check]:

@@ -17,6 +17,7 @@ from batchbox.spool.marker import FORMAT, find_file_system, is_copy, read_marker
 from batchbox.spool.rights import user_of
 
 LEAST_INODES = 1000
+IN_MEMORY = ("tmpfs", "ramfs")
 WORDS = {
     errno.EXDEV: "they lie on different file systems",
     errno.EROFS: "the file system is read-only",
@@ -38,6 +39,9 @@ def check_marker(layout: Layout) -> Check:
         fix = f"batchbox does not start on it; once the other is gone for good: {take_over}"
         return accuse("spool", f"{layout.root} is a copy of a spool, or was restored", fix)
     kind = find_file_system(os.stat(layout.root).st_dev)
+    if kind in IN_MEMORY:
+        fix = "what was paid for is lost when this machine stops: put it on a disk"
+        return warn("spool", f"{layout.root} lies in memory ({kind})", fix)
     return Check("spool", f"{layout.root}: format {FORMAT}, on {kind}, id {spool_id}")
 
 

@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,6 +65,18 @@ def acting_as(uid: int) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(gid)
         os.setgroups(groups)
+
+
+def check_program() -> Check:
+    """Tell whether the user that we act as may read the program: Python and batchbox."""
+    user = user_of(os.geteuid())
+    for path in (sys.executable, os.__file__, __file__):
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            fix = "batchbox cannot start so: install it, and Python, where all may read (as in /opt/batchbox)"
+            return accuse("program", f"{user} cannot read {path}: {error.strerror}", fix)
+    return Check("program", f"{user} may read {sys.executable} and batchbox")
 
 
 def may_work(found: os.stat_result, uid: int) -> bool:
