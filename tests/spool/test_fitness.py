@@ -185,7 +185,7 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
     assert memory[:2] == ["warning", "spool"]
     assert "lies in memory (tmpfs)" in memory[2]
     assert room[:2] == ["warning", "room"]
-    assert "1 files in the inbox need 1.2 MB" in room[2]
+    assert "1 file in the inbox: 1.2 MB needed" in room[2]
     assert inodes[:2] == ["warning", "inodes"]
     assert inodes[2].endswith("free of 40")
     assert full[:2] == ["problem", "room"]

@@ -56,7 +56,7 @@ def test_all_is_well_and_nothing_is_disturbed(box: Box, sandbox: Sandbox) -> Non
         assert after == before
         assert not list(state.glob(".doctor*"))
         assert f"pid {daemon.process.pid}" in found["daemon"][0]["found"]
-    assert found["workspace"][0]["found"] == "1 batches in a day, all of this spool"
+    assert found["workspace"][0]["found"] == "1 batch in a day, all of this spool"
     known = {"user", "settings", "spool", "folders", "moves", "leases", "room", "inodes", "daemon", "watcher"}
     known |= {
         "memory",
@@ -86,7 +86,7 @@ def test_strangers_a_pause_and_slips(box: Box, sandbox: Sandbox) -> None:
         "settings": "the variable BATCHBOX_POL_SECONDS is no setting",
         "daemon": "not running",
         "flags": "control/PAUSE stands: nothing is taken or sent",
-        "held": "1 in hold/ wait for a person",
+        "held": "1 job in hold/ for a person to decide",
         "proxies": "HTTPS_PROXY: not used",
         "workspace": "3 of the 3 batches of the last day are not of this spool",
     }
@@ -117,7 +117,7 @@ def test_without_a_spool_the_rest_is_looked_at(box: Box) -> None:
     done = box.command("doctor", BATCHBOX_SPOOL="")
     assert done.returncode == 1
     assert "warning  spool       none was named" in done.stdout
-    assert "ok       key         accepted; 0 batches are listed" in done.stdout
+    assert "ok       key         accepted; the list has 0 batches" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("0 problems, ")
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx2
 
 from batchbox.api.client import CONNECT_SECONDS, AnthropicApi
-from batchbox.core.checkup import Check, accuse, warn
+from batchbox.core.checkup import Check, accuse, count, warn
 from batchbox.core.errors import TryLater
 from batchbox.core.storage import Clock, Page
 
@@ -101,7 +101,8 @@ def check_key(api: AnthropicApi, clock: Clock) -> tuple[list[Check], Page, datet
     except TryLater as error:
         return [accuse("key", error.problem, error.fix)], Page((), False), begun
     ended = clock.now()
-    checks = [Check("key", f"accepted; {len(page.batches)}{'+' if page.has_more else ''} batches are listed")]
+    listed = count(len(page.batches), "batch", "batches")
+    checks = [Check("key", f"accepted; the list has {'more than ' if page.has_more else ''}{listed}")]
     theirs = _read_date(date)
     if theirs:
         checks.append(_compare(theirs, begun + (ended - begun) / 2))

@@ -14,7 +14,7 @@ from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.options import JsonOption, SpoolOption
 from batchbox.cli.page import tell
 from batchbox.clock import SystemClock
-from batchbox.core.checkup import Check, Verdict, accuse, warn, worst
+from batchbox.core.checkup import Check, Verdict, accuse, count, warn, worst
 from batchbox.core.errors import NOT_ALL_WELL, UNFIT, Stop
 from batchbox.core.slips import WrongSettings
 from batchbox.core.storage import Page
@@ -28,6 +28,9 @@ from batchbox.spool.ownership import find_owned
 
 LATELY = timedelta(days=1)
 KEY_BEGINS = "sk-ant-"
+LEND_KEY = (  # a service's key is for the service alone
+    "to have it tried: systemd-run --pipe -p User=batchbox -p LoadCredential=api_key:FILE batchbox doctor"
+)
 NOT_ASKED = Check("network", "not looked at (--offline)")
 DEFAULTS = Settings.model_construct()  # in the place of settings that are wrong
 CODES = {Verdict.OK: 0, Verdict.WARNING: NOT_ALL_WELL, Verdict.PROBLEM: UNFIT}
@@ -67,11 +70,8 @@ def _tell(check: Check) -> None:
 
 def _tell_sum(checks: list[Check]) -> None:
     counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
-    typer.echo("\n" + ", ".join(f"{_count(counts[one], one)}" for one in reversed(Verdict)))
-
-
-def _count(number: int, verdict: Verdict) -> str:
-    return f"{number} {verdict}{'' if number == 1 or verdict is Verdict.OK else 's'}"
+    told = [count(counts[one], one) for one in (Verdict.PROBLEM, Verdict.WARNING)]
+    typer.echo(f"\n{', '.join(told)}, {counts[Verdict.OK]} ok")
 
 
 def _examine(root: Path | None, config: Path | None, offline: bool) -> Iterator[Check]:
@@ -158,8 +158,8 @@ def _read_key(settings: Settings, running: bool) -> tuple[str, list[Check]]:
     try:
         key = read_key(settings, os.environ)
     except Stop as error:
-        if running:  # a service's key is for the service alone
-            return "", [warn("key", f"{error.problem}, for you; the daemon has its own", error.fix), *checks]
+        if running:
+            return "", [warn("key", f"{error.problem}, for you; the daemon has its own", LEND_KEY), *checks]
         return "", [accuse("key", error.problem, error.fix), *checks]
     if settings.base_url == PUBLIC_URL and not key.startswith(KEY_BEGINS):
         fix = "is it the whole key, and that of the API?"
@@ -198,7 +198,7 @@ def _check_strangers(layout: Layout, page: Page, now: datetime) -> Check:
     lately = {batch.id for batch in page.batches if _is_late(batch.created_at, now)}
     strangers = len(lately - find_owned(layout, lately))
     if not strangers:
-        return Check("workspace", f"{len(lately)} batches in a day, all of this spool")
+        return Check("workspace", f"{count(len(lately), 'batch', 'batches')} in a day, all of this spool")
     fix = (
         "nothing is paid twice by that, but a submission whose answer is lost takes longer to be cleared up: "
         "it waits until theirs of the same size have ended; a workspace for batchbox alone spares that"

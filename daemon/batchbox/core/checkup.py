@@ -39,6 +39,11 @@ def worst(checks: Iterable[Check]) -> Verdict:
     return next((one for one in (Verdict.PROBLEM, Verdict.WARNING) if one in verdicts), Verdict.OK)
 
 
+def count(number: int, noun: str, many: str = "") -> str:
+    """Return a number with its noun; *many*: the noun of several, if it is not made by an s."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
 def show_bytes(number: int) -> str:
     """Return a size as people read it."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from batchbox.core.checkup import Check, accuse, show_bytes, warn
+from batchbox.core.checkup import Check, accuse, count, show_bytes, warn
 from batchbox.spool import durable, inbox
 from batchbox.spool.layout import FOLDERS, Layout
 from batchbox.spool.marker import FORMAT, find_file_system, is_copy, read_marker, refuse_network
@@ -89,7 +89,7 @@ def check_room(layout: Layout, reserve_bytes: int, factor: int) -> Iterator[Chec
     if free < reserve_bytes:
         yield accuse("room", told, "nothing is taken until there is more: make room on this disk")
     elif free - reserve_bytes < needed:
-        told += f"; {len(waiting):,} files in the inbox need {show_bytes(needed)}"
+        told += f"; {count(len(waiting), 'file')} in the inbox: {show_bytes(needed)} needed"
         yield warn("room", told, "what does not fit waits in the inbox: make room on this disk")
     else:
         yield Check("room", told)

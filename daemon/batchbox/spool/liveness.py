@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batchbox.core.checkup import Check, accuse, warn
+from batchbox.core.checkup import Check, accuse, count, warn
 from batchbox.spool.health import Health, read_health
 from batchbox.spool.layout import JOB_NAME, Layout
 from batchbox.spool.marker import is_held
@@ -40,7 +40,7 @@ def check_daemon(layout: Layout, health: Health | None, unit: str, now: datetime
     held = _count_jobs(layout.root / "hold")
     if held:
         fix = f"batchbox status --spool {layout.root} tells why, and what to do"
-        yield warn("held", f"{held:,} in hold/ wait for a person", fix)
+        yield warn("held", f"{count(held, 'job')} in hold/ for a person to decide", fix)
 
 
 def _check_pulse(health: Health, where: str, now: datetime) -> Check:
