@@ -79,3 +79,12 @@ def test_the_nearest_name() -> None:
     """A slip of the pen finds it, something else finds nothing."""
     assert nearest("modle", {"model", "system"}) == "model"
     assert not nearest("zzz", {"model", "system"})
+
+
+def test_every_line_of_a_long_file_is_found() -> None:
+    """As when each of many tables has a line of its own, with a list over three lines between them."""
+    tables = [f"[queue.q{number}]\nparams = [\n 1,\n]\nmodel = 1\n" for number in range(200)]
+    text = "".join(tables)
+    for number in (0, 1, 99, 198, 199):
+        assert find_line(text, ["queue", f"q{number}", "model"]) == 5 * number + 5
+        assert find_line(text, ["queue", f"q{number}", "params", 0]) == 5 * number + 2

@@ -46,20 +46,25 @@ class WrongSettings(Stop):
 def find_line(text: str, place: Sequence[Step]) -> int:
     """Return the line of TOML on which what is at *place* begins, or the last step of it that is there.
 
-    0 if there is nothing of it, or the text is no TOML. The parser itself is asked, for more and more lines:
-    what is there after a line, and was not before, stands there.
+    0 if there is nothing of it, or the text is no TOML. The parser itself is asked, for beginnings of the
+    text: what is there after a line, and was not before, stands there.
     """
     lines = text.splitlines(keepends=True)
     whole = _try_parse(text)
     there = [place[:end] for end in range(len(place), 0, -1) if _has(whole, place[:end])]
     if not there:
         return 0
-    before = 0  # the last line up to which it is not there: strings and lists may span several
-    for number in range(len(lines)):
-        head = _try_parse("".join(lines[:number]))
-        if _has(head, there[0]):
-            break
-        before = number if head is not None else before
+    # it is there after `high` lines, not after `before`; strings and lists span lines in between that cannot
+    # be parsed
+    before, low, high = 0, 1, len(lines)
+    while low < high:
+        middle = (low + high) // 2
+        heads = ((number, _try_parse("".join(lines[:number]))) for number in range(middle, low - 1, -1))
+        number, head = next((found for found in heads if found[1] is not None), (0, None))
+        if head is not None and _has(head, there[0]):
+            high = number
+            continue
+        before, low = (before if head is None else number), middle + 1
     return before + 1
 
 
