@@ -12,10 +12,11 @@ import pytest
 
 from batchbox.core.checkup import Check
 from batchbox.core.errors import Stop
+from batchbox.spool import marker
 from batchbox.spool.fitness import check_lease, check_marker, check_moves, check_room, count_folders
 from batchbox.spool.folder import FolderSpool
 from batchbox.spool.layout import FOLDERS, Layout
-from batchbox.spool.marker import make_spool
+from batchbox.spool.marker import find_file_system, make_spool
 from batchbox.spool.ownership import find_owned
 from batchbox.spool.rights import acting_as, check_folders, check_program, find_user
 from tests.spool.support import (
@@ -57,7 +58,7 @@ def test_a_good_spool_is_fit_and_stays_as_it_is(root: Path, layout: Layout, spoo
 
 
 @pytest.mark.parametrize(
-    ("marker", "problem", "fix"),
+    ("content", "problem", "fix"),
     [
         (None, "is not a spool", "batchbox init"),
         (b"{", "is damaged", "restore it from a backup"),
@@ -66,12 +67,12 @@ def test_a_good_spool_is_fit_and_stays_as_it_is(root: Path, layout: Layout, spoo
     ids=["none", "damaged", "newer"],
 )
 def test_what_no_daemon_would_open(
-    root: Path, layout: Layout, marker: bytes | None, problem: str, fix: str
+    root: Path, layout: Layout, content: bytes | None, problem: str, fix: str
 ) -> None:
     """No marker, a damaged one, one of the future."""
     (root / ".batchbox").unlink()
-    if marker:
-        (root / ".batchbox").write_bytes(marker)
+    if content:
+        (root / ".batchbox").write_bytes(content)
     with pytest.raises(Stop, match=problem) as caught:
         check_marker(layout)
     assert fix in caught.value.fix
@@ -193,6 +194,17 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
     assert moves[0] == "problem"
     assert "the file system is read-only" in moves[2]
     assert lease[0] == "warning"
+
+
+def test_a_network_file_system_is_a_problem(
+    root: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As no daemon would open it."""
+    kind = find_file_system(os.stat(root).st_dev)
+    monkeypatch.setattr(marker, "NETWORK", frozenset({kind}))
+    with pytest.raises(Stop, match="network file system") as caught:
+        check_marker(layout)
+    assert "local disk" in caught.value.fix
 
 
 def test_a_reserve_larger_than_the_disk_stops_all(layout: Layout) -> None:
