@@ -16,10 +16,12 @@ import structlog
 from batchbox import __version__
 from batchbox.api.client import AnthropicApi
 from batchbox.clock import SystemClock
+from batchbox.core.condition import Pulses
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
 from batchbox.service.reload import reload_settings
+from batchbox.service.reminders import Alarms
 from batchbox.settings import Settings, unknown_variables
 from batchbox.spool.folder import FolderSpool
 from batchbox.spool.hints import watch_inbox
@@ -54,7 +56,7 @@ def run_daemon(
     gc.freeze()  # thousands of classes of the SDK: the end of the process would take most of a second
     spool = open_spool(root)
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds)
-    ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes)
+    ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes, pulse=Pulses(Alarms()))
     mailbox = Mailbox()
     with _signals(mailbox):
         stop_watching = watch_inbox(root, lambda: mailbox.put(Hint()))

@@ -35,8 +35,9 @@ def name_stage(state: JobState, parts: Iterable[PartState]) -> str:
 class Condition:
     """How things are. *jobs*: how many are under way, by stage; *oldest*: when the first of each was taken.
 
-    *held*: jobs that wait for a person. *problem* and *fix*: what keeps all of it from going on, if anything
-    does.
+    *waiting*: files in the inbox; *waiting_since*: when the first of them came to be as it is. *held*: jobs
+    that wait for a person. *problem* and *fix*: what keeps all of it from going on, if anything does;
+    *offline*: it is that the spool is not there. *scanned_at*: when the inbox was looked at last.
     """
 
     jobs: Mapping[str, int] = field(default_factory=dict)
@@ -46,6 +47,9 @@ class Condition:
     flags: frozenset[str] = frozenset()
     problem: str = ""
     fix: str = ""
+    offline: bool = False
+    waiting_since: str = ""
+    scanned_at: str = ""
 
 
 class Pulse(Protocol):

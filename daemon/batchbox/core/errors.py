@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Mapping
 
 BAD_SETTINGS = 2  # exit code of the program: wrong use or settings
+NOTHING_TO_DO = "nothing to do"  # how a fix begins that asks nothing of anybody
 
 
 class BatchboxError(Exception):
@@ -75,6 +76,11 @@ class Stop(BatchboxError):
     def __init__(self, problem: str, fix: str = "", *, code: int) -> None:
         super().__init__(problem, fix)
         self.code = code
+
+
+def needs_person(fix: str) -> bool:
+    """Say whether *fix* asks somebody to do something."""
+    return bool(fix) and not fix.startswith(NOTHING_TO_DO)
 
 
 def trace(error: BaseException) -> list[str]:

@@ -11,7 +11,7 @@ from batchbox.core.condition import Condition, summarize
 from batchbox.core.names import show
 from batchbox.core.states import PartState
 from batchbox.engine.context import Context
-from batchbox.engine.intake import Waiting
+from batchbox.engine.intake import Intake, Waiting
 from batchbox.engine.memory import Memory
 from batchbox.engine.transfers import Transfer
 
@@ -34,7 +34,7 @@ class Health:
         """When the pulse has to beat again at the latest."""
         return self._beaten + self._ctx.pulse.every
 
-    def beat(self, memory: Memory, waiting: int, flags: frozenset[str], offline: tuple[str, str]) -> None:
+    def beat(self, memory: Memory, intake: Intake, flags: frozenset[str], offline: tuple[str, str]) -> None:
         """Tell whoever watches over us how things are. *offline*: problem and fix of the spool."""
         self._beaten = self._ctx.clock.monotonic()
         jobs, oldest = summarize(memory.manifests())
@@ -42,19 +42,32 @@ class Health:
         troubles += [memory.read] if memory.has_part(UNSENT | UNANSWERED) else []
         shared = next(((one.problem, one.fix) for one in troubles if one.problem), ("", ""))
         problem, fix = offline if offline[0] else shared
-        self._ctx.pulse.beat(Condition(jobs, oldest, waiting, self._count_held(), flags, problem, fix))
+        condition = Condition(
+            jobs=jobs,
+            oldest=oldest,
+            waiting=intake.count_waiting(),
+            held=self._count_held(),
+            flags=flags,
+            problem=problem,
+            fix=fix,
+            offline=bool(offline[0]),
+            waiting_since=intake.waiting_since,
+            scanned_at=intake.scanned_at,
+        )
+        self._ctx.pulse.beat(condition)
 
     def _count_held(self) -> int:
         with suppress(OSError):
             return self._ctx.spool.held()
         return 0
 
-    def report(self, memory: Memory, waiting: tuple[list[Waiting], int], flags: frozenset[str]) -> None:
-        """Write them, unless they are as they were a moment ago. *waiting*: the first files, and how many."""
+    def report(self, memory: Memory, intake: Intake, flags: frozenset[str]) -> None:
+        """Write them, unless they are as they were a moment ago."""
         now = self._ctx.clock.monotonic()
         facts = {
-            "waiting": [_tell(one) for one in waiting[0] if not one.obstacle.passing],
-            "waiting_total": waiting[1],
+            "waiting": [_tell(one) for one in intake.waiting() if not one.obstacle.passing],
+            "waiting_total": intake.count_waiting(),
+            "waiting_since": intake.waiting_since or None,
             "flags": sorted(flags),
             "sending": _explain(memory.create) if memory.has_part(UNSENT) else None,
             "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,

@@ -47,6 +47,7 @@ class Health(BaseModel):
     asking: Trouble | None = None
     waiting: list[WaitingFile] = Field(default_factory=list)
     waiting_total: int = 0
+    waiting_since: AwareDatetime | None = None
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
 
