@@ -35,6 +35,7 @@ EVENTS = {
     "settings.postponed": Event("SIGHUP: these need a restart", ("settings", "fix"), (WARNING,)),
     "settings.refused": Event("SIGHUP: the settings are wrong; the old ones hold", TROUBLE, (ERROR,)),
     "library.warned": Event("a library has something to say", ("library", "problem"), (WARNING,)),
+    "metrics.unavailable": Event("nothing can be served at metrics_listen", TROUBLE, (ERROR,), ()),
     "watcher.absent": Event("no hints: files are found by scanning alone", TROUBLE, (WARNING,)),
     # the spool
     "spool.offline": Event("the spool is not there, or not the one it was", TROUBLE, (ERROR,), ()),

@@ -76,11 +76,11 @@ def _drop_silent(_logger: WrappedLogger, method: str, facts: EventDict) -> Event
     return facts
 
 
-def listen_in(count: Callable[[str, EventDict], None]) -> None:
+def listen_in(count: Callable[[str, dict[str, object]], None]) -> None:
     """Have *count* hear of every event from now on, of those as well that are not printed."""
 
     def step(_logger: WrappedLogger, _method: str, facts: EventDict) -> EventDict:
-        count(str(facts["event"]), facts)
+        count(str(facts["event"]), dict(facts))
         return facts
 
     structlog.configure(processors=[step, *structlog.get_config()["processors"]])

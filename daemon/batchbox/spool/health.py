@@ -54,10 +54,17 @@ class Health(BaseModel):
 
 def write_health(path: Path, facts: dict[str, object]) -> None:
     """Replace what stands in *path*, without waiting for the disk."""
+    replace_loosely(path, json.dumps(facts, indent=1).encode())
+
+
+def replace_loosely(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Have *path* hold *data*, whole or not at all, without waiting for the disk."""
     durable.make_folder(path.parent)
     temp = path.with_name(f".{path.name}.tmp")
     with open(temp, "wb") as file:
-        file.write(json.dumps(facts, indent=1).encode())
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        file.write(data)
     os.replace(temp, path)
 
 
