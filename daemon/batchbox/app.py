@@ -80,7 +80,7 @@ def run_daemon(
 
 def _export(spool: FolderSpool, settings: Settings) -> Export:
     """Count from now on; what is counted is handed out at each beat."""
-    metrics = Metrics(SystemClock(), __version__)
+    metrics = Metrics(SystemClock(), __version__, str(spool.layout.root))
     path = spool.layout.metrics
     export = Export(
         metrics, SystemClock(), lambda data: replace_loosely(path, data, READABLE), settings.metrics_listen

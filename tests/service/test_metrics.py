@@ -22,12 +22,12 @@ PUBLISHED = {"job": "j", "queue": "q", "status": "partial", "bytes": 9, "seconds
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(SystemClock(), "1.2.3")
+    return Metrics(SystemClock(), "1.2.3", "/srv/a")
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     """Return what *metrics* says of one series; None if it has none."""
-    return metrics.registry.get_sample_value(name, labels)
+    return metrics.registry.get_sample_value(name, labels | {"spool": "/srv/a"})
 
 
 def test_the_events_of_a_file_are_counted(metrics: Metrics) -> None:
@@ -88,6 +88,17 @@ def test_the_metrics_are_those_that_are_listed(metrics: Metrics) -> None:
         family.name.removesuffix("_info") for family in read_plain(generate_latest(metrics.registry).decode())
     }
     assert {name for name in names if "_process_" not in name} == MEASURES.keys()
+
+
+def test_two_spools_on_one_host_do_not_collide(metrics: Metrics) -> None:
+    """node_exporter reads both files: no series may be in both."""
+    other = Metrics(SystemClock(), "1.2.3", "/srv/b")
+    for each in (metrics, other):
+        each.gauge(Condition())
+    files = [generate_latest(each.registry).decode().splitlines() for each in (metrics, other)]
+    first, second = ({line.rpartition(" ")[0] for line in file if line[0] != "#"} for file in files)
+    assert first
+    assert not first & second
 
 
 class Hand:

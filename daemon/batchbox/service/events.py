@@ -28,9 +28,7 @@ EVENTS = {
     # the daemon
     "daemon.started": Event("it works the spool", ("version", "spool", "api", "sees_writers")),
     "daemon.stopped": Event("it was asked to stop, and has", ("jobs",)),
-    "setting.unknown": Event(
-        "a BATCHBOX_ variable that means nothing", ("variable", "fix"), (WARNING,), ("variable",)
-    ),
+    "setting.unknown": Event("a BATCHBOX_ variable that means nothing", ("variable", "fix"), (WARNING,)),
     "settings.reloaded": Event("SIGHUP: these settings have changed", ("changed",)),
     "settings.postponed": Event("SIGHUP: these need a restart", ("settings", "fix"), (WARNING,)),
     "settings.refused": Event("SIGHUP: the settings are wrong; the old ones hold", TROUBLE, (ERROR,)),

@@ -7,8 +7,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    Metric,
+    disable_created_metrics,
+)
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from batchbox.core.condition import DOING, OTHERWISE, STAGES, Condition
 from batchbox.core.errors import needs_person
@@ -42,19 +51,36 @@ class _Few:
         return OTHER
 
 
-class Metrics:
-    """All of `service.measures`, in a registry of their own."""
+class _Labelled(Collector):
+    """All metrics of a registry, with the spool they are of: node_exporter reads the files of several."""
 
-    def __init__(self, clock: Clock, version: str) -> None:
+    def __init__(self, registry: CollectorRegistry, spool: str) -> None:
+        self._registry = registry
+        self._spool = spool
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield them."""
+        for family in self._registry.collect():
+            labelled = [one._replace(labels={"spool": self._spool} | one.labels) for one in family.samples]
+            family.samples = labelled
+            yield family
+
+
+class Metrics:
+    """All of `service.measures`, in a registry of their own. *spool*: the label that all of them get."""
+
+    def __init__(self, clock: Clock, version: str, spool: str) -> None:
         # one more series each, which tells of the process's start what `batchbox_process_*` tells once
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        own = CollectorRegistry()
         self.registry = CollectorRegistry()
+        self.registry.register(_Labelled(own, spool))
         self._clock = clock
         self._few = _Few()
         self._waited: dict[JobId, float] = {}
-        self._held = {name: _make(name, measure, self.registry) for name, measure in MEASURES.items()}
+        self._held = {name: _make(name, measure, own) for name, measure in MEASURES.items()}
         # under a name of ours: node_exporter has metrics of its own process
-        ProcessCollector(namespace="batchbox", registry=self.registry)
+        ProcessCollector(namespace="batchbox", registry=own)
         self._held["batchbox_build"].info({"version": version})
         for event in EVENTS:  # from 0, so that the first is an increase
             self._of("batchbox_events", {"event": event})
@@ -89,7 +115,7 @@ class Metrics:
                 self._add("batchbox_mistakes", facts["mistakes"], queue=facts["queue"])
             case "job.published":
                 self._count_published(facts)
-            case "part.submitted":
+            case "part.submitted" | "part.proven":
                 self._add("batchbox_batches")
             case "part.collected":
                 self._count_answers(facts)
