@@ -103,6 +103,13 @@ def test_an_address_that_is_taken_stops_nothing(box: Box, port: int) -> None:
         assert wait_for(lambda: read_file(box), "the file")
 
 
+def test_what_cron_starts_leaves_its_count(box: Box) -> None:
+    """A daemon that works off what is there and exits has written all that it counted."""
+    box.drop("q.jsonl", request("a"))
+    assert box.command("run", "--until-idle").returncode == 0
+    assert pick(read_file(box), "batchbox_files_total", queue="default", status="succeeded") == 1
+
+
 def test_a_file_is_not_removed_for_a_socket(box: Box, tmp_path: Path) -> None:
     """What is no socket stays where it is."""
     precious = tmp_path / "precious"

@@ -20,13 +20,15 @@ from batchbox.service.metrics import Metrics
 UNIX = "unix:"
 EVERY = 15.0  # seconds, a usual time between two scrapes
 TRY_AGAIN = 60.0
+PROBE_SECONDS = 1.0
+NO_POLLING = 86400.0  # seconds: the thread ends with the process, so it need not look whether it should
 READERS_MODE = 0o660  # of a UNIX socket: its user and its group
 
 log = structlog.get_logger()
 
 
 class _Handler(MetricsHandler):
-    timeout = 5.0  # seconds for a whole request: one that dawdles keeps the next ones waiting
+    timeout = 5.0  # seconds of silence: one that hangs keeps the next ones waiting
 
 
 class _Server(HTTPServer):
@@ -58,6 +60,7 @@ def _remove_stale(path: str) -> None:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             return
         with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(PROBE_SECONDS)
             try:
                 probe.connect(path)
             except ConnectionRefusedError:
@@ -78,7 +81,7 @@ def serve(metrics: Metrics, where: str) -> HTTPServer:
         server = _Server6((host.strip("[]"), int(port)), handler)
     else:
         server = _Server(("127.0.0.1" if host == "localhost" else host, int(port)), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(NO_POLLING,), daemon=True).start()
     return server
 
 
@@ -98,6 +101,7 @@ class Export:
         self._next_try = float("-inf")
         self._next_write = float("-inf")
         self._written: object = None
+        self._has_spool = False
         self._changes = 0
 
     def count(self, event: str, facts: dict[str, object]) -> None:
@@ -112,9 +116,14 @@ class Export:
         if self._listen and self._server is None and now >= self._next_try:
             self._try_to_serve(self._listen, now)
         state = (_essence(condition), self._changes)
-        if condition.offline or (state == self._written and now < self._next_write):
-            return  # what is not our spool gets no file of ours
-        self._written, self._next_write = state, now + EVERY
+        self._has_spool = not condition.offline
+        if state != self._written or now >= self._next_write:
+            self._written, self._next_write = state, now + EVERY
+            self._put_down()
+
+    def _put_down(self) -> None:
+        if not self._has_spool:
+            return  # what lies in its place gets no file of ours
         with suppress(OSError):  # a full disk must not stop the work that may free it
             # node_exporter reads the plain text format only (its issue 1988), not OpenMetrics
             self._write(generate_latest(self._metrics.registry))
@@ -130,12 +139,9 @@ class Export:
             )
 
     def close(self) -> None:
-        """Take no more questions, and leave no socket behind."""
-        if self._server is None:
-            return
-        self._server.shutdown()
-        self._server.server_close()
-        if self._listen and self._listen.startswith(UNIX):
+        """Write what was counted last, and leave no socket behind."""
+        self._put_down()
+        if self._server and self._listen and self._listen.startswith(UNIX):
             with suppress(OSError):
                 os.unlink(self._listen.removeprefix(UNIX))
 
@@ -143,4 +149,4 @@ class Export:
 def _essence(condition: Condition) -> object:
     """Return what of *condition* is worth writing for: not that time has passed."""
     counts = sorted(condition.jobs.items()), condition.waiting, condition.held
-    return counts, condition.flags, condition.problem, condition.fix
+    return counts, condition.flags, condition.problem, condition.fix, condition.offline
