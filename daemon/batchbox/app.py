@@ -21,15 +21,21 @@ from batchbox.core.errors import INTERRUPTED
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
+from batchbox.service.export import Export
+from batchbox.service.logs import listen_in
+from batchbox.service.metrics import Metrics
 from batchbox.service.notify import Notifier
 from batchbox.service.reload import reload_settings
+from batchbox.service.reminders import Alarms
 from batchbox.settings import Settings, unknown_variables
 from batchbox.spool.folder import FolderSpool
+from batchbox.spool.health import replace_loosely
 from batchbox.spool.hints import watch_inbox
 from batchbox.spool.marker import Held
 
 LOCK_TRIES = 20
 LOCK_STEP = 0.05
+READABLE = 0o644  # by node_exporter
 
 log = structlog.get_logger()
 
@@ -60,7 +66,9 @@ def run_daemon(
     gc.freeze()  # thousands of classes of the SDK: the end of the process would take most of a second
     spool = open_spool(root)
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds, settings.api_socket)
-    ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes, pulse=Pulses(notifier))
+    export = _export(spool, settings)
+    pulse = Pulses(notifier, Alarms(), export)
+    ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes, pulse=pulse)
     mailbox = Mailbox()
 
     def reread(held: Settings) -> Settings:
@@ -75,9 +83,21 @@ def run_daemon(
             loop.run(until_idle)
         finally:
             stop_watching()
+            export.close()
             spool.close()
             api.close()
     log.info("daemon.stopped", jobs=len(loop.memory.jobs))
+
+
+def _export(spool: FolderSpool, settings: Settings) -> Export:
+    """Count from now on; what is counted is handed out at each beat."""
+    metrics = Metrics(SystemClock(), __version__, str(spool.layout.root))
+    path = spool.layout.metrics
+    export = Export(
+        metrics, SystemClock(), lambda data: replace_loosely(path, data, READABLE), settings.metrics_listen
+    )
+    listen_in(export.count)
+    return export
 
 
 def _announce(root: Path, spool: FolderSpool, settings: Settings) -> None:

@@ -6,6 +6,7 @@ Every name is also an environment variable, in capitals after `BATCHBOX_`. The k
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -33,7 +34,9 @@ A_FLAG = "a flag"
 PUBLIC_URL = "https://api.anthropic.com"
 
 # read once, by what is made of them at the start
-FIXED = frozenset({"base_url", "api_socket", "api_key_file", "answer_seconds", "log_format"})
+FIXED = frozenset(
+    {"base_url", "api_socket", "api_key_file", "answer_seconds", "log_format", "metrics_listen"}
+)
 
 YEAR = 31_536_000.0
 QUIET = 0.2
@@ -127,6 +130,29 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="lines of the log: auto is console on a terminal"
     )
+
+    metrics_listen: str | None = Field(
+        None, description="serve the metrics at 127.0.0.1:PORT or unix:/PATH, besides state/metrics.prom"
+    )
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _require_loopback(cls, where: str | None) -> str | None:
+        if where is None or (where.startswith("unix:/") and "\0" not in where):
+            return where
+        parts = urlsplit(f"//{where}")
+        host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+        try:
+            whole = parts.netloc == where and "@" not in where
+            is_near = whole and bool(parts.port) and ip_address(host).is_loopback
+        except ValueError:
+            is_near = False
+        if not is_near:
+            raise ValueError(
+                "it has to be 127.0.0.1:PORT, [::1]:PORT or unix:/PATH: whoever can connect reads which "
+                "models are asked and what they cost, so nothing is served to other hosts"
+            )
+        return where
 
     @field_validator("base_url")
     @classmethod

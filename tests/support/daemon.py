@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from batchbox.service.events import EVENTS
+
 T = TypeVar("T")
 
 PROGRAM = [sys.executable, "-m", "batchbox"]
@@ -35,6 +37,13 @@ def wait_for(fact: Callable[[], T | None], what: str, seconds: float = DEADLINE)
             raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
         time.sleep(STEP)  # noqa: TID251  between two looks at the fact
     return found
+
+
+def require_documented(event: dict[str, Any]) -> None:
+    """Fail if *event*, its level or any of its keys is not in the list of what the log may say."""
+    known = EVENTS[event["event"]]
+    assert event["level"] in known.levels, event
+    assert event.keys() <= {*known.keys, "event", "level", "timestamp", "times"}, event
 
 
 @dataclass
@@ -131,6 +140,8 @@ class Daemon:
         """Return the events of that name logged so far, by any daemon of this spool."""
         lines = self.log.read_bytes().splitlines()
         found = [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+        for event in found:
+            require_documented(event)
         return [event for event in found if event["event"] == name]
 
     def kill(self) -> None:

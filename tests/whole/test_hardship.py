@@ -36,7 +36,7 @@ def test_a_corrected_key_file_heals_by_itself(box: Box, strict: Sandbox, tmp_pat
     settings = {"ANTHROPIC_BASE_URL": strict.url, "ANTHROPIC_API_KEY": "", "BATCHBOX_API_KEY_FILE": str(key)}
     with box.running(**settings) as daemon:
         box.drop("q.jsonl", request("a"))
-        wait_for(lambda: daemon.events("job.postponed"), "the refusal")
+        wait_for(lambda: daemon.events("sending.stopped"), "the refusal")
         key.write_text("right\n")
         assert box.await_receipt("q")["status"] == "succeeded"
     assert len(strict.batches()) == 1

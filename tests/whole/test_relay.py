@@ -25,7 +25,7 @@ def test_while_the_relay_is_away(box: Box, sandbox: Sandbox, tmp_path: Path) -> 
     door = tmp_path / "door"
     with box.running(ANTHROPIC_BASE_URL=NOWHERE, BATCHBOX_API_SOCKET=str(door)) as daemon:
         box.drop("q.jsonl", request("a"))
-        wait_for(lambda: daemon.events("job.postponed"), "the first try")
+        wait_for(lambda: daemon.events("sending.stopped"), "the first try")
         with gated(sandbox.url, door=door):
             assert box.await_receipt("q")["status"] == "succeeded"
     assert len(sandbox.batches()) == 1

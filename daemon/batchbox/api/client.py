@@ -19,6 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import anthropic
 import httpx2
 
+from batchbox.api.calls import Call, note_call
 from batchbox.api.failures import explain_create, explain_read, is_not_found
 from batchbox.api.prices import find_tiers, price_rows
 from batchbox.api.wire import read_batch, read_page
@@ -57,6 +58,7 @@ class _WithheldBody:
         self._body = body
         self._commit = commit
         self.committed = False
+        self.sent = 0
         self.failure: Exception | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -74,6 +76,7 @@ class _WithheldBody:
                 checksum = zlib.crc32(chunk, checksum)
                 left -= len(chunk)
                 yield chunk
+                self.sent += len(chunk)
                 self._body.note(len(chunk))
             last = file.read(2)  # and no more
         if len(last) != 1 or zlib.crc32(last, checksum) != self._body.crc32:
@@ -82,7 +85,24 @@ class _WithheldBody:
             )
         self._commit()
         self.committed = True
+        self.sent += 1
         yield last
+
+
+def _post(client: anthropic.Anthropic, content: _WithheldBody, headers: dict[str, str]) -> httpx2.Response:
+    with note_call("create") as call:
+        try:
+            return client.post(
+                BATCHES, cast_to=httpx2.Response, content=content, options={"headers": headers}
+            )
+        finally:
+            call.sent = content.sent
+
+
+def _count(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
+    for chunk in chunks:
+        call.received += len(chunk)
+        yield chunk
 
 
 class AnthropicApi:
@@ -138,9 +158,7 @@ class AnthropicApi:
         headers = {"Content-Length": str(body.size), "Content-Type": "application/json"}
         with self._connect(self._answer) as client:
             try:
-                answer = client.post(
-                    BATCHES, cast_to=httpx2.Response, content=content, options={"headers": headers}
-                )
+                answer = _post(client, content, headers)
             except anthropic.APIError as error:
                 if content.failure and not content.committed:
                     raise content.failure from None
@@ -155,34 +173,40 @@ class AnthropicApi:
     def page(self, after: str | None = None, limit: int = 1000) -> Page:
         """Ask for one page of the list."""
         query = {"limit": limit} | ({"after_id": after} if after else {})
-        answer = self._get(BATCHES, {"params": query})
-        return read_page(answer.content)
+        return read_page(self._list({"params": query}).content)
 
     def look(self, limit: int, seconds: float) -> tuple[Page, str | None]:
         """Ask for the newest batches, waiting that long; return them and the answer's Date header."""
-        answer = self._get(BATCHES, {"params": {"limit": limit}, "timeout": seconds})
+        answer = self._list({"params": {"limit": limit}, "timeout": seconds})
         return read_page(answer.content), answer.headers.get("date")
+
+    def _list(self, options: anthropic.RequestOptions) -> httpx2.Response:
+        try:
+            return self._read("list", BATCHES, options)
+        except anthropic.APIError as error:
+            raise self._explain(error) from None
 
     def retrieve(self, batch_id: str) -> Batch | None:
         """Ask for one batch; a 404 is normal for a while after its creation."""
         try:
-            answer = self._reader.get(_path(batch_id), cast_to=httpx2.Response)
+            answer = self._read("retrieve", _path(batch_id), {})
         except anthropic.APIError as error:
             if is_not_found(error):
                 return None
             raise self._explain(error) from None
         return read_batch(answer.content)
 
-    def _get(self, path: str, options: anthropic.RequestOptions) -> httpx2.Response:
-        try:
-            return self._reader.get(path, cast_to=httpx2.Response, options=options)
-        except anthropic.APIError as error:
-            raise self._explain(error) from None
+    def _read(self, kind: str, path: str, options: anthropic.RequestOptions) -> httpx2.Response:
+        with note_call(kind) as call:
+            answer = self._reader.get(path, cast_to=httpx2.Response, options=options)
+            call.received = len(answer.content)
+        return answer
 
     def cancel(self, batch_id: str) -> bool:
         """Ask for a batch's end; one that has ended, or is not to be seen yet, cannot be canceled."""
         try:
-            self._reader.post(f"{_path(batch_id)}/cancel", cast_to=httpx2.Response)
+            with note_call("cancel"):
+                self._reader.post(f"{_path(batch_id)}/cancel", cast_to=httpx2.Response)
         except anthropic.APIError as error:
             if isinstance(
                 error, (anthropic.NotFoundError, anthropic.BadRequestError, anthropic.ConflictError)
@@ -196,18 +220,23 @@ class AnthropicApi:
         """Stream the results from our own origin, whatever host the batch names."""
         if batch.archived_at:
             raise Gone(f"the results of {batch.id} were archived on {batch.archived_at}")
-        headers = {"Accept": "application/binary", "X-Stainless-Raw-Response": "stream"}
         url = self._results_url(batch)
         try:
-            answer = self._reader.get(url, cast_to=httpx2.Response, options={"headers": headers})
+            with note_call("results") as call, self._stream(url) as chunks:
+                yield _count(chunks, call)
         except anthropic.APIError as error:
             if is_not_found(error):
                 raise TryLater(f"the results of {batch.id} are not there yet") from None
             raise self._explain(error) from None
-        try:
-            yield answer.iter_bytes()
         except httpx2.HTTPError as error:
             raise TryLater(f"the results of {batch.id} broke off ({error})") from None
+
+    @contextmanager
+    def _stream(self, url: str) -> Iterator[Iterator[bytes]]:
+        headers = {"Accept": "application/binary", "X-Stainless-Raw-Response": "stream"}
+        answer = self._reader.get(url, cast_to=httpx2.Response, options={"headers": headers})
+        try:
+            yield answer.iter_bytes()
         finally:
             answer.close()
 

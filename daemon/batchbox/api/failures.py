@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import anthropic
 
-from batchbox.core.errors import BatchboxError, InDoubt, Refused, TryLater
+from batchbox.core.errors import NOTHING_TO_DO, BatchboxError, InDoubt, Refused, TryLater
 
 NOT_FOUND = 404
 TOO_LARGE = 413
@@ -19,6 +19,7 @@ OWN_ANSWERS = frozenset(range(400, 500)) - {408, 409}
 WAITING_STATUS = frozenset({401, 402, 403, 404, 405, 429})
 ABOUT_THE_ACCOUNT = frozenset({401, 402, 403, 404})  # of other answers, the words may repeat a prompt
 WORDS_SHOWN = 200
+TRIED_AGAIN = f"{NOTHING_TO_DO}: it is tried again"
 WAITING_CODES = frozenset({"organization_on_hold", "cmek_key_disabled", "request_body_timeout"})
 SPEND_LIMIT = "You have reached your specified"  # of a 400: the customer's own limit
 
@@ -28,7 +29,7 @@ FIXES = {
     403: "the key may not do this: use one of the right workspace; sending goes on by itself",
     404: "nothing answers there: check ANTHROPIC_BASE_URL",
     413: "lower max_part_bytes and drop the file again",
-    429: "nothing to do: sending goes on when the API allows it",
+    429: f"{NOTHING_TO_DO}: sending goes on when the API allows it",
 }
 CODE_FIXES = {
     "enforced_spend_limit_reached": "raise the spend limit, or wait for the next month",
@@ -55,9 +56,9 @@ def explain_read(error: anthropic.APIError, key: str) -> TryLater:
     """Return what a failed list, retrieve or results call means: nothing is lost by asking again."""
     problem = _describe(error, key)
     if not isinstance(error, anthropic.APIStatusError):
-        return TryLater(problem, "nothing to do: it is tried again", shared=True)
+        return TryLater(problem, TRIED_AGAIN, shared=True)
     envelope = _envelope(error, key)
-    fix = CODE_FIXES.get(_code(envelope)) or FIXES.get(error.status_code, "nothing to do: it is tried again")
+    fix = CODE_FIXES.get(_code(envelope)) or FIXES.get(error.status_code, TRIED_AGAIN)
     if _tells_spend_limit(envelope):
         fix = CODE_FIXES["enforced_spend_limit_reached"]
     return TryLater(problem, fix, after=_asked(error), shared=True)

@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
@@ -25,8 +25,17 @@ NAME_WIDTH = 28
 SHOWN = 20
 
 
-def status(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="One line for a monitoring system; exits with 0, 1, 2 or 3.")
+]
+
+
+def status(spool: SpoolOption = None, as_json: JsonOption = False, check: CheckOption = False) -> None:
     """Tell what waits, runs and is held, and why."""
+    if check:
+        from batchbox.cli.health_check import check_health  # noqa: PLC0415  for those who ask for it
+
+        check_health(spool, as_json)
     found = survey(require_spool(spool), None if as_json else SHOWN)
     now = SystemClock().now()
     if as_json:

@@ -35,10 +35,12 @@ def name_stage(state: JobState, parts: Iterable[PartState]) -> str:
 class Condition:
     """How things are. *jobs*: how many are under way, by stage; *oldest*: when the first of each was taken.
 
-    *waiting*: files in the inbox; *obstacle*: what keeps the first of them there, if it may not pass by
-    itself in a moment. *held*: jobs that wait for a person. *problem* and *fix*: what keeps all of it from
-    going on, if anything does. *expiring*: jobs whose answers the API deletes soon. *stopping*: nothing new
-    is begun, and the daemon ends once what is under way has, or soon.
+    *waiting*: files in the inbox; *waiting_since*: when the first of them came to be as it is; *obstacle*:
+    what keeps the first of them there, if it may not pass by itself in a moment. *held*: jobs that wait for
+    a person. *problem* and *fix*: what keeps all of it from going on, if anything does; *offline*: it is
+    that the spool is not there. *scanned_at*: when the inbox was looked at last. *expiring*: jobs whose
+    answers the API deletes soon. *stopping*: nothing new is begun, and the daemon ends once what is under
+    way has, or soon.
     """
 
     jobs: Mapping[str, int] = field(default_factory=dict)
@@ -49,6 +51,9 @@ class Condition:
     flags: frozenset[str] = frozenset()
     problem: str = ""
     fix: str = ""
+    offline: bool = False
+    waiting_since: str = ""
+    scanned_at: str = ""
     expiring: int = 0
     stopping: bool = False
 

@@ -19,6 +19,8 @@ EXIT_CODES = {  # of the program, for its help, its man page and its documentati
     INTERRUPTED: "stopped by a second signal, at once",
 }
 
+NOTHING_TO_DO = "nothing to do"  # how a fix begins that asks nothing of anybody
+
 
 class BatchboxError(Exception):
     """Something a person may have to read: what happened, and what to do about it."""
@@ -85,6 +87,11 @@ class Stop(BatchboxError):
     def __init__(self, problem: str, fix: str = "", *, code: int) -> None:
         super().__init__(problem, fix)
         self.code = code
+
+
+def needs_person(fix: str) -> bool:
+    """Say whether *fix* asks somebody to do something."""
+    return bool(fix) and not fix.startswith(NOTHING_TO_DO)
 
 
 def trace(error: BaseException) -> list[str]:

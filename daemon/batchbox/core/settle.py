@@ -70,13 +70,17 @@ class Sightings:
     def __init__(self) -> None:
         self._since: dict[tuple[str, bytes], tuple[Incoming, float]] = {}
 
-    def update(self, seen: list[Incoming], now: float) -> None:
-        """Take in a whole scan made at *now*: changed files start over, vanished ones are forgotten."""
+    def update(self, seen: list[Incoming], now: float) -> int:
+        """Take in a whole scan made at *now*: changed files start over, vanished ones are forgotten.
+
+        Return how many names are new.
+        """
         before = self._since
         self._since = {}
         for incoming in seen:
             old = before.get(incoming.place)
             self._since[incoming.place] = old if old and old[0] == incoming else (incoming, now)
+        return len(self._since.keys() - before.keys())
 
     def since(self, incoming: Incoming) -> float:
         """Return since when *incoming* has been as it is."""

@@ -12,6 +12,7 @@ from batchbox.core.storage import Stored
 from batchbox.engine.context import Context
 
 JOB_ENTROPY = 6
+NANO = 1e9
 
 log = structlog.get_logger()
 
@@ -40,7 +41,9 @@ def claim(ctx: Context, incoming: Incoming, is_reserved: Callable[[str, str], bo
     )
     stored = ctx.spool.take(incoming, manifest)
     if stored:
-        log.info("job.taken", job=job, file=manifest.source.name, queue=incoming.queue, bytes=incoming.size)
+        waited = max(0.0, ctx.clock.now().timestamp() - incoming.ctime_ns / NANO)
+        facts = {"file": manifest.source.name, "queue": incoming.queue, "bytes": incoming.size}
+        log.info("job.taken", job=job, **facts, waited=round(waited, 3))
     return stored
 
 

@@ -51,6 +51,7 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
         batch=batch.id,
         rows=tally.outcomes,
         again=len(again),
+        usage={model: tokens.model_dump() for model, tokens in done.usage.items()},
     )
     ctx.spool.discard(job.job, [body_name(part.label)])
     return saved

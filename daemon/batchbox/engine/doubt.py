@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from batchbox.core.errors import BatchboxError, Gone, TryLater
+from batchbox.core.errors import NOTHING_TO_DO, BatchboxError, Gone, TryLater
 from batchbox.core.ledger import read_row
 from batchbox.core.manifest import Intent, Part
 from batchbox.core.marker import unmark
@@ -124,7 +124,7 @@ def prove(ctx: Context, stored: Stored, key: PartKey, batches: tuple[Batch, ...]
     if left and len(left) == len(stored.manifest.part(key).candidates) and _are_past(ctx, left):
         return lose_sight(ctx, stored, key, min(batch.id for batch in left))
     if failure:
-        raise TryLater(failure.problem, "nothing to do: it is tried again")
+        raise TryLater(failure.problem, f"{NOTHING_TO_DO}: it is tried again")
     return stored
 
 

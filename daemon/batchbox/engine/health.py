@@ -14,7 +14,7 @@ from batchbox.core.retention import Totals
 from batchbox.core.states import PartState
 from batchbox.core.storage import spell
 from batchbox.engine.context import Context
-from batchbox.engine.intake import Waiting
+from batchbox.engine.intake import Intake, Waiting
 from batchbox.engine.memory import Memory
 from batchbox.engine.transfers import Transfer
 
@@ -40,15 +40,12 @@ class Health:
     def beat(
         self,
         memory: Memory,
-        waiting: tuple[list[Waiting], int],
+        intake: Intake,
         flags: frozenset[str],
         offline: tuple[str, str],
         stopping: bool = False,
     ) -> None:
-        """Tell whoever watches over us how things are. *offline*: problem and fix of the spool.
-
-        *waiting* is as for `report`.
-        """
+        """Tell whoever watches over us how things are. *offline*: problem and fix of the spool."""
         self._beaten = self._ctx.clock.monotonic()
         jobs, oldest = summarize(memory.manifests())
         troubles = [memory.create] if memory.has_part(UNSENT) else []
@@ -58,12 +55,15 @@ class Health:
         condition = Condition(
             jobs=jobs,
             oldest=oldest,
-            waiting=waiting[1],
-            obstacle=next((one.obstacle.problem for one in waiting[0] if not one.obstacle.passing), ""),
+            waiting=intake.count_waiting(),
+            obstacle=next((one.obstacle.problem for one in intake.waiting() if not one.obstacle.passing), ""),
             held=self._count_held(),
             flags=flags,
             problem=problem,
             fix=fix,
+            offline=bool(offline[0]),
+            waiting_since=intake.waiting_since,
+            scanned_at=intake.scanned_at,
             expiring=len(memory.deadlines),
             stopping=stopping,
         )
@@ -74,12 +74,13 @@ class Health:
             return len(self._ctx.spool.held())
         return 0
 
-    def report(self, memory: Memory, waiting: tuple[list[Waiting], int], flags: frozenset[str]) -> None:
-        """Write them, unless they are as they were a moment ago. *waiting*: the first files, and how many."""
+    def report(self, memory: Memory, intake: Intake, flags: frozenset[str]) -> None:
+        """Write them, unless they are as they were a moment ago."""
         now = self._ctx.clock.monotonic()
         facts = {
-            "waiting": [_tell(one) for one in waiting[0] if not one.obstacle.passing],
-            "waiting_total": waiting[1],
+            "waiting": [_tell(one) for one in intake.waiting() if not one.obstacle.passing],
+            "waiting_total": intake.count_waiting(),
+            "waiting_since": intake.waiting_since or None,
             "flags": sorted(flags),
             "sending": _explain(memory.create) if memory.has_part(UNSENT) else None,
             "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,

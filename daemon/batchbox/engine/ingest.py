@@ -71,23 +71,25 @@ def _conclude(
     ctx: Context, stored: Stored, reading: Reading, parts: tuple[Part, ...], rules: QueueRules
 ) -> Stored:
     found = reading.conclude()
-    facts = {"input": found, "checked_at": ctx.stamp()}
-    facts |= {"mistakes": tuple(reading.mistakes), "mistakes_total": reading.mistakes_total}
+    news = {"input": found, "checked_at": ctx.stamp()}
+    news |= {"mistakes": tuple(reading.mistakes), "mistakes_total": reading.mistakes_total}
     job = stored.manifest
     if reading.mistakes_total and (not rules.skips_bad_lines or not parts):
         labels = [part.label for part in parts]
         ctx.spool.discard(job.job, [SKIPPED, *map(body_name, labels), *map(index_name, labels)])
-        log.warning("job.rejected", job=job.job, file=job.source.name, mistakes=reading.mistakes_total)
-        return ctx.spool.save(job.after(Event.FOUND_WANTING, **facts), stored.version)
+        facts = {"file": job.source.name, "queue": job.source.queue, "mistakes": reading.mistakes_total}
+        log.warning("job.rejected", job=job.job, **facts)
+        return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
     log.info(
         "job.checked",
         job=job.job,
+        queue=job.source.queue,
         requests=found.requests,
         parts=len(parts),
         skipped=found.skipped,
         bytes=sum(part.bytes for part in parts),
     )
-    return ctx.spool.save(job.after(Event.PASSED, parts=parts, **facts), stored.version)
+    return ctx.spool.save(job.after(Event.PASSED, parts=parts, **news), stored.version)
 
 
 def _read(

@@ -6,6 +6,7 @@ that an inbox of many thousands is looked at once a second and keeps nobody wait
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 
 import structlog
@@ -13,12 +14,14 @@ import structlog
 from batchbox.core.backoff import Backoff
 from batchbox.core.names import show
 from batchbox.core.settle import Incoming, Obstacle, Sightings, judge
+from batchbox.core.storage import spell
 from batchbox.engine.context import Context
 
 ROOM_FACTOR = 3  # a file, its bodies, and rows of about their size
 TAKEN_AT_ONCE = 16  # about half a second on a slow disk: the loop stays awake
 JUDGED_AT_ONCE = 512
 SHOWN = 200
+NANO = 1e9
 STEP = 0.05  # seconds, until what has to pass is looked at again
 
 NEXT = Obstacle("is about to be taken", passing=True)
@@ -50,13 +53,19 @@ class Intake:
         self._failures: dict[tuple[str, bytes], Backoff] = {}
         self._free = 0
         self._room = 0
+        self._began = False
+        self.is_hinted = False  # by the watcher, since the last scan
+        self.scanned_at = ""  # when the last scan was
+        self.waiting_since = ""  # when the first of what it found came to be as it is
         self.due = float("inf")  # when something will have become ready that was not
 
     def scan(self, now: float) -> None:
         """See what is there; begin to go through it."""
         self._rules = self._ctx.settings.settle_rules()
         seen = self._ctx.spool.scan()
-        self._sightings.update(seen, now)
+        self._note_new(self._sightings.update(seen, now))
+        self.scanned_at = self._ctx.stamp()
+        self.waiting_since = _first_of(seen)
         places = {incoming.place for incoming in seen} if self._failures else set()
         self._failures = {place: one for place, one in self._failures.items() if place in places}
         self._free = self._ctx.spool.free_bytes() - self._ctx.settings.reserve_bytes
@@ -67,6 +76,13 @@ class Intake:
         for incoming in seen:
             if incoming.obstacle:
                 self._pass_over(Waiting(incoming, incoming.obstacle), now)
+
+    def _note_new(self, count: int) -> None:
+        """Log by what new files were found: a watcher that has grown deaf is seen by that alone."""
+        by = ("hint" if self.is_hinted else "scan") if self._began else "start"
+        self.is_hinted, self._began = False, True
+        if count:
+            log.debug("files.found", files=count, by=by)
 
     def pick(self, now: float, room: int) -> list[Incoming]:
         """Return what to take now, oldest first. *room*: how many jobs there is room for."""
@@ -135,8 +151,18 @@ class Intake:
         """Say whether a file will be taken within moments."""
         return self.is_going_on or self.due < float("inf")
 
-    def waiting(self) -> tuple[list[Waiting], int]:
-        """Return the first files that wait, and how many do in all."""
+    def count_waiting(self) -> int:
+        """Return how many files wait."""
+        return len(self._passed) + len(self._ahead)
+
+    def waiting(self) -> list[Waiting]:
+        """Return the first files that wait."""
         obstacle = NEXT if self._room > 0 else CROWDED
         ahead = [Waiting(incoming, obstacle) for incoming in islice(self._ahead, SHOWN)]
-        return (self._passed[:SHOWN] + ahead)[:SHOWN], len(self._passed) + len(self._ahead)
+        return (self._passed[:SHOWN] + ahead)[:SHOWN]
+
+
+def _first_of(seen: list[Incoming]) -> str:
+    """Return since when the oldest has been as it is, by the time that no `cp -p` can set."""
+    times = [incoming.ctime_ns for incoming in seen if incoming.ctime_ns]
+    return spell(datetime.fromtimestamp(min(times) / NANO, UTC)) if times else ""

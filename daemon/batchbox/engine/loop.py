@@ -110,10 +110,9 @@ class Loop:
         """Say how things are: to those who look now and then, and to whoever watches over us."""
         if self._is_told and self._now() < self._health.due:
             return
-        waiting = self._intake.waiting()
-        self._health.beat(self.memory, waiting, self._flags, self._offline, self._stopping)
+        self._health.beat(self.memory, self._intake, self._flags, self._offline, self._stopping)
         if not self._offline[0]:
-            self._health.report(self.memory, waiting, self._flags)
+            self._health.report(self.memory, self._intake, self._flags)
         self._is_told = True
 
     def is_idle(self) -> bool:
@@ -146,8 +145,7 @@ class Loop:
         return min(self._next_scan, max(early, self._rested))
 
     def _go_offline(self, problem: str, fix: str) -> None:
-        if problem != self._offline[0]:
-            log.error("spool.offline", problem=problem, fix=fix)
+        log.error("spool.offline", problem=problem, fix=fix)
         self._offline, self._is_told = (problem, fix), False
         self._next_scan = self._now() + self._ctx.settings.scan_seconds
 
@@ -208,6 +206,7 @@ class Loop:
     def _take_in(self, mail: Mail) -> None:
         match mail:
             case Hint():
+                self._intake.is_hinted = True
                 self._next_scan = min(self._next_scan, self._rested)
             case StopAsked():
                 self._stopping = True
@@ -231,7 +230,7 @@ class Loop:
             self.memory.note_poll(mail.result, now, today)
             self._polled = tell_poll(mail.result, self._polled)
         elif mail.error:
-            self._note_failure("api.unreachable", mail.error)
+            self._note_failure(mail.error)
 
     def _take_in_step(self, action: plan.Action, mail: Finished) -> None:
         if isinstance(action, plan.Poll):
@@ -269,14 +268,12 @@ class Loop:
         if isinstance(error, Damaged):
             self._roster.park(action.job, error)
             return
-        self._note_failure("job.postponed", error, action.job, isinstance(action, plan.Submit))
+        self._note_failure(error, action.job, isinstance(action, plan.Submit))
         self.memory.drop(action.job)
         self._roster.take_up(action.job)
 
-    def _note_failure(
-        self, event: str, error: Exception, job: JobId | None = None, creating: bool = False
-    ) -> None:
-        note_setback(self.memory, self._now(), event, error, job, creating)
+    def _note_failure(self, error: Exception, job: JobId | None = None, creating: bool = False) -> None:
+        note_setback(self.memory, self._now(), error, job, creating)
         self._agenda.wake_by(self._now())
         self._is_told = False
 

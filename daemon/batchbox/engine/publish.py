@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -9,7 +10,7 @@ import structlog
 from batchbox.core.errors import TryLater
 from batchbox.core.manifest import Manifest, Output
 from batchbox.core.names import errors_name, receipt_name, rejected_name, results_name
-from batchbox.core.receipt import compose_receipt, status_of
+from batchbox.core.receipt import compose_receipt, count_rows, status_of
 from batchbox.core.states import Event, JobState
 from batchbox.core.storage import Stored
 from batchbox.engine.claim import choose_stem
@@ -94,5 +95,8 @@ def _put_out(ctx: Context, stored: Stored) -> Stored:
         except FileExistsError:
             problem = f"{output.folder}/{output.name} appeared while the job was being published"
             raise TryLater(problem, "move it away; nothing is ever overwritten") from None
-    log.info("job.published", job=job.job, file=job.source.name, stem=job.stem, status=job.status)
+    facts = {"file": job.source.name, "queue": job.source.queue, "stem": job.stem, "status": job.status}
+    seconds = max(0.0, (ctx.clock.now() - datetime.fromisoformat(job.taken_at)).total_seconds())
+    size = sum(output.size for output in job.outputs)
+    log.info("job.published", job=job.job, **facts, rows=count_rows(job), bytes=size, seconds=round(seconds))
     return ctx.spool.save(job.after(Event.PUBLISHED), stored.version)

@@ -52,14 +52,14 @@ class Roster:
         except Damaged as damage:
             self.park(job, damage)
         except (Lost, OSError) as error:
-            note_setback(self._memory, now, "job.postponed", error, job)
+            note_setback(self._memory, now, error, job)
 
     def park(self, job: JobId, reason: BatchboxError) -> None:
         """Put a job aside for a person."""
         try:
             self._ctx.spool.park(job, reason.problem, reason.fix)
         except OSError as error:
-            note_setback(self._memory, self._ctx.clock.monotonic(), "job.postponed", error, job)
+            note_setback(self._memory, self._ctx.clock.monotonic(), error, job)
             return
         log.error("job.held", job=job, problem=reason.problem, fix=reason.fix)
         self._memory.forget(job)

@@ -1,31 +1,42 @@
 """Setbacks: what failed is told, and waits before it is tried again."""
 
+import logging
+
 import structlog
 
 from batchbox.core.backoff import Backoff
-from batchbox.core.errors import BatchboxError, InDoubt, TryLater, trace
+from batchbox.core.errors import BatchboxError, InDoubt, TryLater, needs_person, trace
 from batchbox.core.manifest import JobId
 from batchbox.engine.memory import Memory
+
+DISK_FIX = "see whether the disk is there and whole, and has room; it is tried again"
 
 log = structlog.get_logger()
 
 
 def note_setback(
-    memory: Memory, now: float, event: str, error: Exception, job: JobId | None, creating: bool = False
+    memory: Memory, now: float, error: Exception, job: JobId | None, creating: bool = False
 ) -> None:
     """Log *error* and let wait what it concerns: sending, asking, or one job."""
-    is_bug = not isinstance(error, BatchboxError | OSError)
-    problem = f"a bug in batchbox: {type(error).__name__}" if is_bug else str(error)
-    fix = getattr(error, "fix", "please report it" if is_bug else "")
+    facts = _explain(error)
+    level = logging.ERROR if needs_person(facts["fix"]) else logging.WARNING
+    more = {} if isinstance(error, BatchboxError | OSError) else {"trace": trace(error)}
     after = error.after if isinstance(error, TryLater) else None
     shared = job is None or isinstance(error, InDoubt) or (isinstance(error, TryLater) and error.shared)
-    if is_bug:
-        log.error(event, job=job, problem=problem, fix=fix, trace=trace(error))
-    else:
-        log.warning(event, job=job, problem=problem, fix=fix)
     if shared and creating:
-        memory.create = memory.create.failed(now, problem, fix, after)
+        log.log(level, "sending.stopped", job=job, **facts, **more)
+        memory.create = memory.create.failed(now, **facts, asked=after)
     elif shared:
-        memory.read = memory.read.failed(now, problem, fix, after)
+        log.log(level, "api.unreachable", job=job, **facts, **more)
+        memory.read = memory.read.failed(now, **facts, asked=after)
     elif job:
-        memory.backoffs[job] = memory.backoffs.get(job, Backoff()).failed(now, problem, fix, after)
+        log.log(level, "job.postponed", job=job, **facts, **more)
+        memory.backoffs[job] = memory.backoffs.get(job, Backoff()).failed(now, **facts, asked=after)
+
+
+def _explain(error: Exception) -> dict[str, str]:
+    if isinstance(error, BatchboxError):
+        return {"problem": error.problem, "fix": error.fix}
+    if isinstance(error, OSError):
+        return {"problem": str(error), "fix": DISK_FIX}
+    return {"problem": f"a bug in batchbox: {type(error).__name__}", "fix": "please report it"}

@@ -120,5 +120,5 @@ def _turn_down(attempt: _Attempt, refusal: Refused, facts: dict[str, object]) ->
 
 def _accept(ctx: Context, attempt: _Attempt, batch: Batch, facts: dict[str, object]) -> Submitted:
     attempt.become(Event.ACCEPTED, batch_id=batch.id, submitted_at=ctx.stamp())
-    log.info("part.submitted", **facts, batch=batch.id)
+    log.info("part.submitted", **facts, batch=batch.id, bytes=attempt.part.bytes)
     return Submitted(attempt.stored, Horizon(batch.id, batch.created_at))

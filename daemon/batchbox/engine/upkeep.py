@@ -3,6 +3,7 @@
 In a thread of its own, one at a time, whatever else goes on: it costs the loop nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 
 import structlog
@@ -127,5 +128,5 @@ def _tell_removed(kept: Kept) -> None:
 
 def _tell(deadline: Deadline) -> None:
     facts = {"job": deadline.job, "queue": deadline.queue, "batch": deadline.batch_id}
-    say = log.critical if deadline.urgent else log.error
-    say("answers.expiring", **facts, problem=deadline.problem, fix=deadline.fix)
+    level = logging.CRITICAL if deadline.urgent else logging.ERROR
+    log.log(level, "answers.expiring", **facts, problem=deadline.problem, fix=deadline.fix)

@@ -1,19 +1,26 @@
-"""The log: fixed events with facts as keys, one line for each durable change.
+"""The log: fixed events with facts as keys, one line for each durable change (`service.events` lists them).
 
-JSON for the journal, readable on a terminal, always on stderr. Never a prompt, an answer or the key:
+JSON for the journal, readable on a terminal, always on stderr. In the journal each line begins with its
+syslog level, as in `<3>`, so that `journalctl -p err` shows what needs a person: it is taken off and kept as
+PRIORITY (SyslogLevelPrefix= in systemd.exec(5), sd-daemon(3)). Never a prompt, an answer or the key:
 the SDK and its transport would log prompts at DEBUG, so they are held at WARNING.
 """
 
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TextIO, cast
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from batchbox.clock import SystemClock
+from batchbox.service.reminders import Reminders
 
 STDERR = 2
+SYSLOG_LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 PLAIN = structlog.dev.plain_traceback  # the usual one shows local values: the key and prompts among them
 LOUD = {"anthropic": "WARNING", "httpx2": "WARNING", "httpcore2": "WARNING", "watchdog": "ERROR"}
 
@@ -43,6 +50,42 @@ class _Relay(logging.Handler):
         structlog.get_logger().warning("library.warned", library=record.name, problem=record.getMessage())
 
 
+class _ForJournal:
+    """Puts the syslog level before what *render* makes of an event."""
+
+    def __init__(self, render: Processor) -> None:
+        self._render = render
+
+    def __call__(self, logger: WrappedLogger, method: str, facts: EventDict) -> str:
+        level = SYSLOG_LEVELS.get(str(facts.get("level")), SYSLOG_LEVELS["info"])
+        return f"<{level}>{self._render(logger, method, facts)!s}"
+
+
+def is_journal(environ: Mapping[str, str]) -> bool:
+    """Say whether stderr is the journal's: JOURNAL_STREAM is its device and inode (systemd.exec(5))."""
+    with suppress(OSError):
+        found = os.fstat(STDERR)
+        return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+    return False
+
+
+def _drop_silent(_logger: WrappedLogger, method: str, facts: EventDict) -> EventDict:
+    """Drop what is there to be counted only."""
+    if method == "debug":
+        raise structlog.DropEvent
+    return facts
+
+
+def listen_in(count: Callable[[str, dict[str, object]], None]) -> None:
+    """Have *count* hear of every event from now on, of those as well that are not printed."""
+
+    def step(_logger: WrappedLogger, _method: str, facts: EventDict) -> EventDict:
+        count(str(facts["event"]), dict(facts))
+        return facts
+
+    structlog.configure(processors=[step, *structlog.get_config()["processors"]])
+
+
 def set_up_logs(form: str) -> None:
     """Begin to log; *form* is `json`, `console` or `auto`."""
     for name, level in LOUD.items():
@@ -50,16 +93,18 @@ def set_up_logs(form: str) -> None:
     logging.basicConfig(handlers=[_Relay()], level=logging.WARNING, force=True)
     terminal = sys.stderr is not None and sys.stderr.isatty()
     plain = form == "json" or (form == "auto" and not terminal)
-    render: list[Processor] = (
-        [structlog.processors.JSONRenderer()]
+    render: Processor = (
+        structlog.processors.JSONRenderer()
         if plain
-        else [structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=16, exception_formatter=PLAIN)]
+        else structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=16, exception_formatter=PLAIN)
     )
     structlog.configure(
         processors=[
+            _drop_silent,
+            Reminders(SystemClock().monotonic),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *render,
+            _ForJournal(render) if is_journal(os.environ) else render,
         ],
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lossy())),
         cache_logger_on_first_use=False,

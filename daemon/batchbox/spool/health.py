@@ -56,6 +56,7 @@ class Health(BaseModel):
     asking: Trouble | None = None
     waiting: list[WaitingFile] = Field(default_factory=list)
     waiting_total: int = 0
+    waiting_since: AwareDatetime | None = None
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
     archives: dict[str, ArchiveSize] = Field(default_factory=dict)
@@ -63,10 +64,17 @@ class Health(BaseModel):
 
 def write_health(path: Path, facts: dict[str, object]) -> None:
     """Replace what stands in *path*, without waiting for the disk."""
+    replace_loosely(path, json.dumps(facts, indent=1).encode())
+
+
+def replace_loosely(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Have *path* hold *data*, whole or not at all, without waiting for the disk."""
     durable.make_folder(path.parent)
     temp = path.with_name(f".{path.name}.tmp")
     with open(temp, "wb") as file:
-        file.write(json.dumps(facts, indent=1).encode())
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        file.write(data)
     os.replace(temp, path)
 
 

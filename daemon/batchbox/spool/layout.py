@@ -12,6 +12,7 @@ PREVIOUS = "manifest.previous.json"
 HOLD_REASON = "hold.json"
 BEGUN = "begun"  # a byte for each step that has begun and not ended
 HEALTH = "health.json"
+METRICS = "metrics.prom"
 DEFAULT_QUEUE = "default"
 KEPT = frozenset({REQUEST, MANIFEST, PREVIOUS})
 FOLDERS = ("inbox", "work", "outbox", "rejected", "hold", "done", "control", "state")
@@ -40,6 +41,11 @@ class Layout:
     def health(self) -> Path:
         """How the daemon was when it last looked."""
         return self.root / "state" / HEALTH
+
+    @property
+    def metrics(self) -> Path:
+        """What is counted and measured, for node_exporter's textfile collector."""
+        return self.root / "state" / METRICS
 
     def queue(self, folder: str, queue: str) -> Path:
         """Return the place of *queue* in the inbox, the outbox or the rejected files."""

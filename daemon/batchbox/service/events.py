@@ -1,0 +1,131 @@
+"""The events: all that the log may say, by name. Its reader's page, docs/observe.md, is made of this list.
+
+An event tells of one durable change, or of something that stands in the way; its facts are keys. No key
+ever holds a prompt, an answer or the API key.
+"""
+
+from dataclasses import dataclass, field
+
+DEBUG, INFO, WARNING, ERROR, CRITICAL = "debug", "info", "warning", "error", "critical"
+TROUBLE = ("problem", "fix")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one event means. Those of level debug are counted and not printed.
+
+    *repeats*: the keys that tell one trouble from another of the same name, where the same is seen again
+    and again and told with growing pauses; None where each is told.
+    """
+
+    meaning: str
+    keys: tuple[str, ...] = ()
+    levels: tuple[str, ...] = (INFO,)
+    repeats: tuple[str, ...] | None = field(default=None)
+
+
+EVENTS = {
+    # the daemon
+    "daemon.started": Event("it works the spool", ("version", "spool", "api", "sees_writers")),
+    "daemon.stopped": Event("it was asked to stop, and has", ("jobs",)),
+    "setting.unknown": Event("a BATCHBOX_ variable that means nothing", ("variable", "fix"), (WARNING,)),
+    "settings.reloaded": Event("SIGHUP: these settings have changed", ("changed",)),
+    "settings.postponed": Event("SIGHUP: these need a restart", ("settings", "fix"), (WARNING,)),
+    "settings.refused": Event("SIGHUP: the settings are wrong; the old ones hold", TROUBLE, (ERROR,)),
+    "library.warned": Event("a library has something to say", ("library", "problem"), (WARNING,)),
+    "metrics.unavailable": Event("nothing can be served at metrics_listen", TROUBLE, (ERROR,), ()),
+    "watcher.absent": Event("no hints: files are found by scanning alone", TROUBLE, (WARNING,)),
+    # the spool
+    "spool.offline": Event("the spool is not there, or not the one it was", TROUBLE, (ERROR,), ()),
+    "spool.online": Event("the spool is back"),
+    "flag.stands": Event("PAUSE or DRAIN is up", ("flag", *TROUBLE), (WARNING,), ("flag",)),
+    "flag.lifted": Event("it was taken down", ("flag",)),
+    "files.found": Event(
+        "new names in the inbox, announced by the watcher (hint) or not (scan)", ("files", "by"), (DEBUG,)
+    ),
+    "file.waiting": Event("a file stays in the inbox; told once", ("file", "queue", *TROUBLE), (WARNING,)),
+    # a job
+    "job.taken": Event(
+        "a file is ours; waited: seconds since it came to be as it is",
+        ("job", "file", "queue", "bytes", "waited"),
+    ),
+    "job.checked": Event("its lines are in order", ("job", "queue", "requests", "parts", "skipped", "bytes")),
+    "job.rejected": Event(
+        "it has mistakes; nothing of it is sent", ("job", "file", "queue", "mistakes"), (WARNING,)
+    ),
+    "job.published": Event(
+        "its answers and its receipt are in the outbox; seconds: since it was taken",
+        ("job", "file", "queue", "stem", "status", "rows", "bytes", "seconds"),
+    ),
+    "job.postponed": Event(
+        "a step has failed and is tried again", ("job", *TROUBLE, "trace"), (WARNING, ERROR), ("job",)
+    ),
+    "job.held": Event("it waits in hold/ for a person", ("job", *TROUBLE), (ERROR,)),
+    "jobs.held": Event("so many wait in hold/ for a person", ("jobs", *TROUBLE), (ERROR,), ()),
+    "job.released": Event("it was moved back from hold/ by hand", ("job",)),
+    "job.called_off": Event("canceled: what was not sent stays unsent", ("job",)),
+    "job.suspected": Event("the process may have died of it; it runs alone", ("job", "deaths"), (WARNING,)),
+    "transfer.progress": Event(
+        "how far a long transfer is, in bytes", ("job", "part", "doing", "bytes", "total", "rate")
+    ),
+    # what is kept
+    "answers.expiring": Event(
+        "the API deletes these answers soon, and they are not fetched; told daily",
+        ("job", "queue", "batch", *TROUBLE),
+        (ERROR, CRITICAL),
+    ),
+    "job.removed": Event(
+        "a finished job was removed from done/, as the settings say", ("job", "queue", "bytes", "day")
+    ),
+    "file.removed": Event(
+        "a refused file was removed from rejected/, as the settings say", ("file", "queue", "bytes", "day")
+    ),
+    "archive.stuck": Event("some of it could not be removed", TROUBLE, (WARNING,)),
+    "upkeep.failed": Event("the hourly look at what is kept has failed", (*TROUBLE, "trace"), (WARNING,)),
+    # commands
+    "command.done": Event("a command was carried out", ("command", "job")),
+    "command.idle": Event("a command had nothing to do", ("command", "job", "problem"), (WARNING,)),
+    "command.refused": Event("a command cannot be carried out", ("command", *TROUBLE), (ERROR,)),
+    # a part, and its batch
+    "part.sending": Event("an upload begins", ("job", "part", "attempt", "bytes", "requests")),
+    "part.submitted": Event("the API has made a batch of it", ("job", "part", "attempt", "batch", "bytes")),
+    "part.postponed": Event(
+        "it was not sent, and is tried again", ("job", "part", "attempt", *TROUBLE), (WARNING,), ()
+    ),
+    "part.refused": Event("the API will never take it", ("job", "part", "attempt", *TROUBLE), (ERROR,)),
+    "part.doubted": Event(
+        "no answer: it may be a batch or not", ("job", "part", "attempt", "problem"), (WARNING,)
+    ),
+    "part.cleared": Event("in doubt no more: it is no batch", ("job", "part")),
+    "part.suspected": Event("these batches may be it", ("job", "part", "candidates")),
+    "part.proven": Event("in doubt no more: it is this batch", ("job", "part", "batch")),
+    "part.struck": Event("this batch is not it", ("job", "part", "batch")),
+    "part.undecided": Event(
+        "only a person can tell whether it is a batch", ("job", "part", "batch", "problem"), (ERROR,)
+    ),
+    "part.gone": Event("its answers are kept no more", ("job", "part", "batch", "problem"), (ERROR,)),
+    "part.collected": Event(
+        "its answers are here, complete; again: rows that go out once more",
+        ("job", "part", "batch", "rows", "again", "usage"),
+    ),
+    "batch.cancel_asked": Event("the API was asked to end it", ("job", "batch", "accepted")),
+    "batch.unknown": Event("it could not be asked for", ("batch", *TROUBLE), (WARNING,), ("batch",)),
+    "batches.polled": Event("the number of running batches has changed", ("running", "ended")),
+    # the API
+    "api.called": Event(
+        "a call has ended: ok, a status, timeout or connection",
+        ("call", "outcome", "seconds", "sent", "received"),
+        (DEBUG,),
+    ),
+    "api.unreachable": Event(
+        "asking for batches does not work", ("job", *TROUBLE, "trace"), (WARNING, ERROR), ()
+    ),
+    "sending.stopped": Event("nothing can be sent for now", ("job", *TROUBLE, "trace"), (WARNING, ERROR), ()),
+}
+
+ENDS = {  # what proves that a trouble is over, so that its next time is told at once
+    "spool.online": ("spool.offline",),
+    "flag.lifted": ("flag.stands",),
+    "part.submitted": ("sending.stopped", "part.postponed"),
+    "batches.polled": ("api.unreachable", "batch.unknown"),
+}
