@@ -98,14 +98,14 @@ def test_the_key_is_nowhere(
 
 
 BUG = """
-import batchbox.settings as settings
-real, calls = settings._require_one_word, []
+import batchbox.service.key as keys
+real, calls = keys._require_one_word, []
 def require_one_word(key, place):
     calls.append(1)
     if len(calls) == 3:  # that of the first create
         raise ZeroDivisionError
     return real(key, place)
-settings._require_one_word = require_one_word
+keys._require_one_word = require_one_word
 """
 
 

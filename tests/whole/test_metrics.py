@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_plai
 
 from tests.support.daemon import Box, request, wait_for
 
+MISSED, OFFLINE = "batchbox_events_total", "spool.offline"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -101,6 +102,28 @@ def test_an_address_that_is_taken_stops_nothing(box: Box, port: int) -> None:
         assert box.await_receipt("q")["status"] == "succeeded"
         assert "metrics_listen" in daemon.events("metrics.unavailable")[0]["fix"]
         assert wait_for(lambda: read_file(box), "the file")
+
+
+def test_a_spool_that_goes_and_comes_back(box: Box, tmp_path: Path) -> None:
+    """It is missed at each look and told of once; nothing is put where it was; its return is told too."""
+    path = tmp_path / "metrics.sock"
+    away = tmp_path / "away"
+
+    def missed() -> float:
+        return pick(list(read_plain(answer_of(path).partition("\r\n\r\n")[2])), MISSED, event=OFFLINE) or 0
+
+    with box.running(BATCHBOX_METRICS_LISTEN=f"unix:{path}") as daemon:
+        wait_for(lambda: daemon.events("daemon.started") and read_file(box), "the start")
+        box.root.rename(away)
+        box.root.mkdir()
+        wait_for(lambda: missed() > 5, "several looks in vain")
+        assert not list(box.root.iterdir())
+        box.root.rmdir()
+        away.rename(box.root)
+        wait_for(lambda: daemon.events("spool.online"), "the return")
+        assert len(daemon.events(OFFLINE)) == 1
+        box.drop("q.jsonl", request("a"))
+        assert box.await_receipt("q")["status"] == "succeeded"
 
 
 def test_what_cron_starts_leaves_its_count(box: Box) -> None:
