@@ -28,9 +28,10 @@ UNIT
 echo 0123456789abcdef0123456789abcdef > etc/machine-id
 
 rm -rf opt/batchbox && mkdir -p opt/batchbox/{bin,prefix,packages,project}
-mount --bind "$prefix" opt/batchbox/prefix
-mount --bind "$packages" opt/batchbox/packages
-mount --bind "$project" opt/batchbox/project
+for pair in "$prefix:prefix" "$packages:packages" "$project:project"; do
+    mount --bind "${pair%:*}" "opt/batchbox/${pair##*:}"
+    mount -o remount,ro,bind "opt/batchbox/${pair##*:}" # they are the real ones
+done
 echo /opt/batchbox/prefix/lib > etc/ld.so.conf.d/batchbox-lab.conf
 
 mount -t proc -o nosuid,nodev,noexec proc proc

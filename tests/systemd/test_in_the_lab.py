@@ -44,6 +44,7 @@ def test_a_loop_that_is_stuck_is_killed(unit: Unit) -> None:
     unit.await_state("active", restarts=1)
     assert unit.show("MainPID") != before
     assert "Watchdog timeout" in unit.journal()
+    assert "in take" in unit.journal(), "where the loop was is not told"
     unit.drop("after-the-watchdog")
     assert unit.receipt("after-the-watchdog")["status"] == "succeeded"
 
@@ -122,7 +123,7 @@ def test_failing_again_and_again_comes_to_an_end(unit: Unit) -> None:
 
 def test_a_key_encrypted_for_this_machine(unit: Unit, lab: Lab) -> None:
     """The key lies on the disk in a form that no other machine can read, and works."""
-    lab.shell(read_guide("Install", 3).replace("--with-key=auto", "--with-key=host"))
+    lab.shell(read_guide("Install", 4).replace("--with-key=auto", "--with-key=host"))
     assert "lab-key" not in lab.shell("cat /etc/batchbox/api_key.cred")
     lines = ["LoadCredential=", "LoadCredentialEncrypted=api_key:/etc/batchbox/api_key.cred"]
     unit.change("\n".join(["[Service]", *lines, ""]))
@@ -139,3 +140,19 @@ def test_one_of_several_spools(lab: Lab, unit: Unit) -> None:
     assert second.receipt("there")["status"] == "succeeded"
     second.restore()
     assert unit.show("ActiveState") == "inactive"
+
+
+def test_uninstalling(lab: Lab, unit: Unit) -> None:
+    """What the guide's commands leave is the spool; what they install again goes on with it."""
+    unit.systemctl("start")
+    of_the_lab = "/opt/batchbox"  # the rest is mounted there, and is the real thing
+    commands = [line for line in read_guide("Uninstall").splitlines() if of_the_lab not in line]
+    keep = "mkdir /run/drop-ins && cp -a /etc/systemd/system/batchbox*.d /run/drop-ins"
+    lab.shell("\n".join(["set -e", keep, *commands]))
+    places = "/etc/systemd/system /etc/systemd/system/*.wants /etc/sysusers.d /etc/tmpfiles.d"
+    assert "batchbox" not in lab.shell(f"ls {places}")
+    assert lab.show("batchbox", "LoadState") == "not-found"
+    lab.shell("rm -rf /etc/batchbox; cp -a /run/drop-ins/* /etc/systemd/system")
+    lab.shell(f"set -e; cd {PROJECT}; {read_guide('Install', 2)}", given="lab-key")
+    unit.drop("after-all")
+    assert unit.receipt("after-all")["status"] == "succeeded"
