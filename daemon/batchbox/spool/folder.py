@@ -27,7 +27,7 @@ from batchbox.spool.layout import (
     REQUEST,
     Layout,
 )
-from batchbox.spool.manifests import read_manifest, replace_manifest, write_manifest
+from batchbox.spool.manifests import read_manifest, refuse_newer, replace_manifest, write_manifest
 from batchbox.spool.marker import FolderLease, prove
 from batchbox.spool.private import freeze
 from batchbox.spool.reserve import Reserve
@@ -61,6 +61,7 @@ class FolderSpool:
         self.archives = Archives(self.layout)
         self._reserve = Reserve(self.layout.health.parent)
         try:
+            refuse_newer(self.layout)
             prove(self.layout)
             self.sees_writers = inbox.test_lease(self.layout)
         except BaseException:

@@ -8,6 +8,8 @@ read in its place: it would make a part that was sent look like one that was not
 import hashlib
 import json
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,12 +18,14 @@ from pydantic import BaseModel, ValidationError
 from batchbox.core.errors import NO_SPOOL, Damaged, Lost, Stop
 from batchbox.core.manifest import SCHEMA, Manifest
 from batchbox.core.storage import Stored
+from batchbox.core.upgrade import name_needed
 from batchbox.spool import durable
-from batchbox.spool.layout import MANIFEST, PREVIOUS
+from batchbox.spool.layout import JOB_NAME, MANIFEST, PREVIOUS, Layout
 
 CHECKSUM = "checksum"
 FIX = f"compare it with {PREVIOUS} beside it and with the API's list of batches; nothing was sent again"
 M = TypeVar("M", bound=BaseModel)
+NUMBER = re.compile(rb'"schema": *(\d{1,9})')
 UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError)
 
 
@@ -85,5 +89,25 @@ def _checksum(document: dict[str, object]) -> str:
 def _refuse_newer(document: dict[str, object], path: Path) -> None:
     number = document.get("schema")
     if isinstance(number, int) and number > SCHEMA:
-        fix = f"install a batchbox that knows manifest schema {number}"
+        fix = name_needed(document, "manifest schema", number)
         raise Stop(f"{path} was written by a newer batchbox", fix, code=NO_SPOOL)
+
+
+class _Any(BaseModel):
+    """Whatever it says."""
+
+
+def refuse_newer(layout: Layout) -> None:
+    """Raise `Stop` if a job under way or held was written by a newer batchbox: none may be touched then."""
+    for parent in (layout.work, layout.root / "hold"):
+        with suppress(OSError):  # `prove` tells of a folder that is not as it has to be
+            for name in sorted(filter(JOB_NAME.fullmatch, os.listdir(parent))):
+                _refuse_if_newer(parent / name)
+
+
+def _refuse_if_newer(folder: Path) -> None:
+    """Read it in full only if it may be newer: there may be a thousand."""
+    with suppress(Damaged, OSError):  # it is told of when the job is taken up
+        numbers = NUMBER.findall(durable.read_file(folder / MANIFEST))
+        if any(int(number) > SCHEMA for number in numbers):
+            read_as(folder, _Any)

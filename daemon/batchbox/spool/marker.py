@@ -13,6 +13,7 @@ from pathlib import Path
 from batchbox.core.errors import NO_SPOOL, Offline, Stop
 from batchbox.core.manifest import Owner
 from batchbox.core.storage import Taken
+from batchbox.core.upgrade import name_needed
 from batchbox.spool import durable
 from batchbox.spool.layout import FOLDERS, Layout
 
@@ -23,14 +24,13 @@ NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"
 def make_spool(root: Path) -> str:
     """Make *root* a spool, or complete one; return its id. What is there stays."""
     layout = Layout(root)
+    spool_id = read_marker(layout) if durable.is_there(layout.marker) else ""  # a newer one is left alone
     root.mkdir(parents=True, exist_ok=True)
     for name in FOLDERS:
         durable.make_folder(root / name)
     # nobody else; a group that its files are to have (setgid) is left to it
     os.chmod(layout.work, stat.S_IMODE(os.stat(layout.work).st_mode) & ~0o077)
-    if durable.is_there(layout.marker):
-        return read_marker(layout)
-    return write_marker(layout, str(uuid.uuid4()))
+    return spool_id or write_marker(layout, str(uuid.uuid4()))
 
 
 def write_marker(layout: Layout, spool_id: str) -> str:
@@ -57,7 +57,7 @@ def read_marker(layout: Layout) -> str:
         fix = "restore it from a backup; the spool_id stands in every manifest under work/"
         raise Stop(f"{layout.marker} is damaged", fix, code=NO_SPOOL) from None
     if number > FORMAT:
-        fix = f"install a batchbox that knows spool format {number}"
+        fix = name_needed(marker, "spool format", number)
         raise Stop(f"{layout.root} was made by a newer batchbox", fix, code=NO_SPOOL)
     return spool_id
 

@@ -9,7 +9,7 @@ from batchbox.core.errors import NO_SPOOL, Damaged, Stop
 from batchbox.core.states import JobState
 from batchbox.spool import hold
 from batchbox.spool.layout import JOB_NAME, Layout
-from batchbox.spool.manifests import read_manifest, replace_manifest
+from batchbox.spool.manifests import read_manifest, refuse_newer, replace_manifest
 from batchbox.spool.marker import is_held, read_marker, write_marker
 
 DOUBTED, HELD = "doubted", "held"
@@ -33,6 +33,7 @@ def take_over(root: Path) -> TakenOver:
         raise Stop(
             f"batchbox is running on {root}", "a spool that runs need not be taken over", code=NO_SPOOL
         )
+    refuse_newer(layout)
     fates = {job: _doubt(layout.job(job)) for job in _jobs(layout.work)}
     for job in [job for job, fate in fates.items() if fate == HELD]:
         hold.park(layout, job, PROBLEM, FIX.format(job=job))
