@@ -37,7 +37,7 @@ def test_nothing_is_said_where_there_is_nothing_to_say(box: Box) -> None:
     put_sent(box, JOB, 3)
     shown = box.command("status").stdout
     assert "about to be lost" not in shown
-    assert "kept for a time" not in shown
+    assert "hourly look" not in shown
 
 
 def test_what_is_kept_for_a_time(box: Box) -> None:
@@ -52,5 +52,5 @@ def test_what_is_kept_for_a_time(box: Box) -> None:
     with box.running():
         wait_for(lambda: box.status()["archives"].get("done", {}).get("count"), "a look at what is kept")
         shown = box.command("status").stdout
-    assert "  kept for a time in done/: 1, 0.0 MB, since 20" in shown
-    assert "  kept for a time in rejected/: 0, 0.0 MB\n" in shown
+    assert "  done/, at the last hourly look: 1 kept, 0.0 MB, since 20" in shown
+    assert "  rejected/, at the last hourly look: 0 kept, 0.0 MB\n" in shown

@@ -28,27 +28,27 @@ def test_answers_about_to_be_lost(start: Start, slow: Sandbox, log: Log) -> None
     engine.ctx.pulse.beat = conditions.append  # type: ignore[method-assign,assignment]
     wait_unfetched(engine, slow, 19.5)
     engine.run_for(2 * HOUR)
-    assert told(log, "answers.expiring") == []
+    assert told(log, "answers.at_risk") == []
     engine.run_for(3 * DAY)
-    assert [event["log_level"] for event in told(log, "answers.expiring")] == ["error"] * 3
+    assert [event["log_level"] for event in told(log, "answers.at_risk")] == ["error"] * 3
     (job,) = engine.manifests()
-    event = told(log, "answers.expiring")[0]
+    event = told(log, "answers.at_risk")[0]
     assert (event["job"], event["batch"]) == (job.job, job.parts[0].batch_id)
     assert ("a.jsonl" in event["problem"], "batchbox status" in event["fix"]) == (True, True)
     (deadline,) = health(engine)["deadlines"]
     assert (deadline["job"], deadline["urgent"]) == (job.job, False)
-    assert conditions[-1].expiring == 1
-    before = len(told(log, "answers.expiring"))
+    assert conditions[-1].at_risk == 1
+    before = len(told(log, "answers.at_risk"))
     engine.clock.advance(5 * DAY)
     engine.run_for(6 * HOUR)
-    levels = [event["log_level"] for event in told(log, "answers.expiring")[before:]]
+    levels = [event["log_level"] for event in told(log, "answers.at_risk")[before:]]
     assert 5 <= levels.count("critical") <= 7
     assert set(levels[1:]) == {"critical"}
     slow.clear()
     engine.run_to_end()
     engine.run_for(HOUR)
     assert health(engine)["deadlines"] == []
-    assert conditions[-1].expiring == 0
+    assert conditions[-1].at_risk == 0
 
 
 def test_held_answers_about_to_be_lost(start: Start, slow: Sandbox, log: Log) -> None:
@@ -63,7 +63,7 @@ def test_held_answers_about_to_be_lost(start: Start, slow: Sandbox, log: Log) ->
     (engine.root / "hold" / held["b.jsonl"] / "manifest.json").write_bytes(b"damaged")
     engine.clock.advance(21 * DAY)
     engine.run_for(2 * HOUR)
-    (event,) = told(log, "answers.expiring")
+    (event,) = told(log, "answers.at_risk")
     assert event["job"] == held["a.jsonl"]
     assert f"batchbox release {held['a.jsonl']}" in event["fix"]
     assert [one["job"] for one in health(engine)["deadlines"]] == [held["a.jsonl"]]
@@ -78,6 +78,6 @@ def test_told_of_while_the_spool_is_away(start: Start, slow: Sandbox, log: Log) 
     engine.clock.advance(21 * DAY)
     engine.run_for(2 * HOUR)
     assert told(log, "spool.offline")
-    assert len(told(log, "answers.expiring")) == 1
+    assert len(told(log, "answers.at_risk")) == 1
     assert told(log, "upkeep.failed") == []
     away.rename(engine.root)

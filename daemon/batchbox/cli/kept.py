@@ -42,7 +42,8 @@ def tell_archives(found: Survey) -> None:
     """Tell how much lies in what is kept for a time only."""
     for name, size in found.health.archives.items():
         since = f", since {size.oldest}" if size.oldest else ""
-        typer.echo(f"  kept for a time in {name}/: {size.count:,}, {size.bytes / MEGA:,.1f} MB{since}")
+        kept = f"{size.count:,} kept, {size.bytes / MEGA:,.1f} MB"
+        typer.echo(f"  {name}/, at the last hourly look: {kept}{since}")
 
 
 def _find(found: Survey, now: datetime) -> list[Deadline]:

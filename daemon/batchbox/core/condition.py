@@ -38,7 +38,7 @@ class Condition:
     *waiting*: files in the inbox; *waiting_since*: when the first of them came to be as it is; *obstacle*:
     what keeps the first of them there, if it may not pass by itself in a moment. *held*: jobs that wait for
     a person. *problem* and *fix*: what keeps all of it from going on, if anything does; *offline*: it is
-    that the spool is not there. *scanned_at*: when the inbox was looked at last. *expiring*: jobs whose
+    that the spool is not there. *scanned_at*: when the inbox was looked at last. *at_risk*: jobs whose
     answers the API deletes soon. *stopping*: nothing new is begun, and the daemon ends once what is under
     way has, or soon.
     """
@@ -54,7 +54,7 @@ class Condition:
     offline: bool = False
     waiting_since: str = ""
     scanned_at: str = ""
-    expiring: int = 0
+    at_risk: int = 0
     stopping: bool = False
 
 

@@ -52,7 +52,7 @@ def _find(job: Manifest, is_held: bool, now: datetime) -> Deadline | None:
     problem = f"{lead}, its answers are not fetched, and the API deletes them on {end:%Y-%m-%d}"
     if now >= end:
         problem = f"{lead}; the API keeps answers for 29 days: they may be lost already"
-    fix = "batchbox status tells what keeps them from being fetched: mend that"
+    fix = "mend what batchbox status says is in the way: a daemon that runs then fetches them by itself"
     if is_held:
         fix = f"batchbox release {job.job} lets them be fetched; batchbox status tells why it is held"
     facts = (job.job, job.source.name, job.source.queue, part.batch_id)

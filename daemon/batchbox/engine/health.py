@@ -64,7 +64,7 @@ class Health:
             offline=bool(offline[0]),
             waiting_since=intake.waiting_since,
             scanned_at=intake.scanned_at,
-            expiring=len(memory.deadlines),
+            at_risk=len(memory.deadlines),
             stopping=stopping,
         )
         self._ctx.pulse.beat(condition)

@@ -129,4 +129,4 @@ def _tell_removed(kept: Kept) -> None:
 def _tell(deadline: Deadline) -> None:
     facts = {"job": deadline.job, "queue": deadline.queue, "batch": deadline.batch_id}
     level = logging.CRITICAL if deadline.urgent else logging.ERROR
-    log.log(level, "answers.expiring", **facts, problem=deadline.problem, fix=deadline.fix)
+    log.log(level, "answers.at_risk", **facts, problem=deadline.problem, fix=deadline.fix)

@@ -69,7 +69,7 @@ EVENTS = {
         "how far a long transfer is, in bytes", ("job", "part", "doing", "bytes", "total", "rate")
     ),
     # what is kept
-    "answers.expiring": Event(
+    "answers.at_risk": Event(
         "the API deletes these answers soon, and they are not fetched; told daily",
         ("job", "queue", "batch", *TROUBLE),
         (ERROR, CRITICAL),
