@@ -9,7 +9,7 @@ from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import tell
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest, Part
-from batchbox.spool.survey import find_jobs, read_reason
+from batchbox.spool.survey import explain_hold, find_jobs
 
 STAMP = len("2026-01-02T03:04:05Z")
 OTHERS = 3  # older jobs of the same name that are mentioned
@@ -50,7 +50,8 @@ def _tell(root: Path, place: str, job: Manifest) -> None:
     for part in job.parts:
         _tell_part(part)
     if place == "hold":
-        problem, fix = read_reason(root, job.job)
+        reason = explain_hold(root, job.job)
+        problem, fix = reason.problem, reason.fix
         is_told = any(part.doubt == problem for part in job.parts)
         for text in (fix,) if is_told else (problem, fix):
             tell(text)

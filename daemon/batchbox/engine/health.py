@@ -9,7 +9,7 @@ from typing import Any
 from batchbox.core.backoff import Backoff
 from batchbox.core.condition import Condition, summarize
 from batchbox.core.names import show
-from batchbox.core.states import PartState
+from batchbox.core.states import UNANSWERED, PartState
 from batchbox.engine.context import Context
 from batchbox.engine.intake import Waiting
 from batchbox.engine.memory import Memory
@@ -17,7 +17,6 @@ from batchbox.engine.transfers import Transfer
 
 BEAT_SECONDS = 5.0
 UNSENT = frozenset({PartState.READY, PartState.PREPARED, PartState.COMMITTED})
-UNANSWERED = frozenset({PartState.IN_DOUBT, PartState.CANDIDATES, PartState.SUBMITTED})
 
 
 class Health:
@@ -59,6 +58,7 @@ class Health:
             "sending": _explain(memory.create) if memory.has_part(UNSENT) else None,
             "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,
             "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
+            "commands": {name: {"problem": one[0], "fix": one[1]} for name, one in memory.refused.items()},
             "transfers": {job: _show(transfer) for job, transfer in self._ctx.transfers.look(now).items()},
         }
         if facts == self._last and now < self._next:

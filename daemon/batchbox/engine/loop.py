@@ -107,7 +107,7 @@ class Loop:
         """Say how things are: to those who look now and then, and to whoever watches over us."""
         if self._is_told and self._now() < self._health.due:
             return
-        waiting = self._intake.waiting()
+        waiting = self._intake.waiting(self._flags)
         self._health.beat(self.memory, waiting[1], self._flags, self._offline)
         if not self._offline[0]:
             self._health.report(self.memory, waiting, self._flags)

@@ -48,6 +48,7 @@ class Health(BaseModel):
     waiting: list[WaitingFile] = Field(default_factory=list)
     waiting_total: int = 0
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
+    commands: dict[str, Trouble] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
 
 

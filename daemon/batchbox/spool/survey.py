@@ -3,21 +3,24 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
+from batchbox.core.commands import read_command
 from batchbox.core.errors import BAD_SETTINGS, Damaged, Stop
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import show
 from batchbox.core.states import HELD, JobState, PartState
 from batchbox.spool import inbox
+from batchbox.spool.control import Note, read_commands, read_flags
 from batchbox.spool.health import Health, WaitingFile, read_health
-from batchbox.spool.layout import HOLD_REASON, JOB_NAME, MANIFEST, Layout
+from batchbox.spool.hold import Reason, read_reason
+from batchbox.spool.layout import JOB_NAME, MANIFEST, Layout
 from batchbox.spool.manifests import read_as, read_manifest
 from batchbox.spool.marker import is_held, read_marker
 
@@ -30,12 +33,22 @@ M = TypeVar("M", Manifest, "Glance")
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:
-    """A job that waits for a person. *manifest* is None where it cannot be read."""
+    """A job that waits for a person. *manifest* and *since* are None where they cannot be read."""
 
     job: str
     problem: str
     fix: str
     manifest: Manifest | None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command that waits in control/, why it does, and what to do."""
+
+    note: Note
+    problem: str
+    fix: str
 
 
 class PartGlance(BaseModel):
@@ -68,6 +81,8 @@ class Survey:
     held: list[HeldJob]
     others_held: int
     finished: int
+    flags: list[Note]
+    commands: list[Asked]
 
 
 def survey(root: Path, in_full: int | None = None) -> Survey:
@@ -95,15 +110,9 @@ def survey(root: Path, in_full: int | None = None) -> Survey:
         held=broken + more_broken + list(_held(layout, told)),
         others_held=len(held) - len(told),
         finished=sum(len(names) for _, names in _archive(layout)),
+        flags=_try_list(read_flags, layout),
+        commands=list(_asked(layout, running, health)),
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _job_names(folder: Path) -> list[str]:
@@ -131,16 +140,32 @@ def _read_jobs(folder: Path, names: list[str], model: type[M]) -> tuple[list[M],
 def _held(layout: Layout, names: list[str]) -> Iterator[HeldJob]:
     for name in names:
         folder = layout.held(name)
-        problem, fix = read_reason(layout.root, name)
-        job = _try_read(folder)
+        reason, job = explain_hold(layout.root, name), _try_read(folder)
         doubts = "; ".join(part.doubt or "" for part in job.parts if part.state in HELD) if job else ""
-        yield HeldJob(name, problem or doubts, fix, job)
+        yield HeldJob(name, reason.problem or doubts, reason.fix, job, reason.since)
 
 
-def read_reason(root: Path, job: str) -> tuple[str, str]:
+def explain_hold(root: Path, job: str) -> Reason:
     """Return why a job is held and what to do about it, as far as that was written down."""
-    found = _read_json(Layout(root).held(job) / HOLD_REASON)
-    return str(found.get("problem", "")), str(found.get("fix", ""))
+    return read_reason(Layout(root).held(job))
+
+
+def _asked(layout: Layout, running: bool, health: Health) -> Iterator[Asked]:
+    for note in _try_list(read_commands, layout):
+        refused = health.commands.get(note.name)
+        problem, fix = (refused.problem, refused.fix) if refused else ("", "")
+        if not read_command(note.name):
+            problem, fix = "is no command", f"remove control/{note.name}; batchbox --help tells what there is"
+        elif not running:
+            problem, fix = NOT_RUNNING, f"batchbox run --spool {layout.root}"
+        yield Asked(note, problem or "is carried out as soon as its file is at rest", fix)
+
+
+def _try_list(read: Callable[[Layout], list[Note]], layout: Layout) -> list[Note]:
+    try:
+        return read(layout)
+    except OSError:  # it may not be ours to read
+        return []
 
 
 def _try_read(folder: Path) -> Manifest | None:
