@@ -168,9 +168,15 @@ def prove(layout: Layout) -> None:
             durable.remove(here)
 
 
-def _refuse_network(root: Path) -> None:
+def name_network(root: Path) -> str:
+    """Return the kind of network file system that *root* lies on; empty if it is a local one."""
     kind = _file_system(os.stat(root).st_dev)
-    if kind in NETWORK:
+    return kind if kind in NETWORK else ""
+
+
+def _refuse_network(root: Path) -> None:
+    kind = name_network(root)
+    if kind:
         fix = "put the spool on a local disk; locks and renames cannot be trusted there"
         raise Stop(f"{root} lies on a network file system ({kind})", fix, code=NO_SPOOL)
 

@@ -3,9 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,11 +18,11 @@ from batchbox.core.names import show
 from batchbox.core.states import HELD, JobState, PartState
 from batchbox.spool import inbox
 from batchbox.spool.control import Note, read_commands, read_flags
-from batchbox.spool.health import Health, WaitingFile, read_health
+from batchbox.spool.health import Health, Trouble, WaitingFile, read_health
 from batchbox.spool.hold import Reason, read_reason
 from batchbox.spool.layout import JOB_NAME, MANIFEST, Layout
 from batchbox.spool.manifests import read_as, read_manifest
-from batchbox.spool.marker import is_held, read_marker
+from batchbox.spool.marker import is_held, name_network, read_marker
 
 PLACES = ("work", "hold", "done")
 ID_BEGINNING = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{0,12}")  # less might mean any
@@ -82,6 +82,7 @@ class Survey:
     others_held: int
     finished: int
     flags: list[Note]
+    remote: str  # the kind of network file system it is seen over; whether a daemon runs cannot be told there
     commands: list[Asked]
 
 
@@ -93,7 +94,8 @@ def survey(root: Path, in_full: int | None = None) -> Survey:
     layout = Layout(root)
     read_marker(layout)
     running = is_held(layout)
-    health = read_health(layout.health) if running else Health()
+    remote = name_network(root)
+    health = read_health(layout.health) if running or remote else Health()
     names = _job_names(layout.work)
     rest = len(names) if in_full is None else in_full
     jobs, broken = _read_jobs(layout.work, names[:rest], Manifest)
@@ -104,13 +106,14 @@ def survey(root: Path, in_full: int | None = None) -> Survey:
         root=root,
         running=running,
         health=health,
-        waiting=health.waiting if running else list(_waiting(layout)),
+        waiting=health.waiting if running or remote else list(_waiting(layout)),
         jobs=jobs,
         others=others,
         held=broken + more_broken + list(_held(layout, told)),
         others_held=len(held) - len(told),
         finished=sum(len(names) for _, names in _archive(layout)),
         flags=_try_list(read_flags, layout),
+        remote=remote,
         commands=list(_asked(layout, running, health)),
     )
 
@@ -147,7 +150,8 @@ def _held(layout: Layout, names: list[str]) -> Iterator[HeldJob]:
 
 def explain_hold(root: Path, job: str) -> Reason:
     """Return why a job is held and what to do about it, as far as that was written down."""
-    return read_reason(Layout(root).held(job))
+    reason = read_reason(Layout(root).held(job))
+    return replace(reason, fix=re.sub(r"\bJOB\b", job, reason.fix))  # a command to be copied
 
 
 def _asked(layout: Layout, running: bool, health: Health) -> Iterator[Asked]:
@@ -156,7 +160,7 @@ def _asked(layout: Layout, running: bool, health: Health) -> Iterator[Asked]:
         problem, fix = (refused.problem, refused.fix) if refused else ("", "")
         if not read_command(note.name):
             problem, fix = "is no command", f"remove control/{note.name}; batchbox --help tells what there is"
-        elif not running:
+        elif not running and not name_network(layout.root):
             problem, fix = NOT_RUNNING, f"batchbox run --spool {layout.root}"
         yield Asked(note, problem or "is carried out as soon as its file is at rest", fix)
 
@@ -192,6 +196,28 @@ def _waiting(layout: Layout) -> Iterator[WaitingFile]:
             problem=obstacle.problem if obstacle else NOT_RUNNING,
             fix=fix,
         )
+
+
+def is_hidden(root: Path) -> bool:
+    """Say whether the jobs under way are not ours to see: producers may ask, but not look."""
+    return not os.access(Layout(root).work, os.R_OK | os.X_OK)
+
+
+def find_trouble(root: Path, job: Manifest) -> Trouble | None:
+    """Return what *job* waits after, as the running daemon put it down last; None if it is nothing."""
+    layout = Layout(root)
+    if not is_held(layout) and not name_network(root):
+        return None
+    health = read_health(layout.health)
+    return health.jobs.get(job.job) or health.sending or health.asking
+
+
+def find_finished(root: Path, known: Container[str] | None) -> dict[str, Manifest | None]:
+    """Return the finished jobs beyond those *known*, oldest first; only their names if none is known yet."""
+    new = [
+        (name, day) for day, names in _archive(Layout(root)) for name in names if name not in (known or ())
+    ]
+    return {name: None if known is None else _try_read(day / name) for name, day in sorted(new)}
 
 
 def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[tuple[str, Manifest]]:
