@@ -15,7 +15,7 @@ from batchbox.core.manifest import Manifest
 from batchbox.core.states import HELD, PartState
 from batchbox.spool.layout import JOB_NAME, Layout
 from batchbox.spool.marker import is_held
-from batchbox.spool.survey import find_jobs, find_trouble, is_hidden
+from batchbox.spool.survey import find_jobs, find_setback, is_hidden
 
 JobArgument = Annotated[str, typer.Argument(help="A file's name, or a job's id or its beginning.")]
 
@@ -100,7 +100,7 @@ def retry(job: JobArgument, spool: SpoolOption = None, as_json: JsonOption = Fal
 
 def _retry_under_way(root: Path, text: str, as_json: bool) -> None:
     found = find_job(root, text, ("work", "hold")) if not _is_blind(root, text) else None
-    if found and not find_jobs(root, found.job, ("hold",)) and find_trouble(root, found) is None:
+    if found and not find_jobs(root, found.job, ("hold",)) and find_setback(root, found) is None:
         _tell_idle(root, found, as_json)
         return
     _leave(root, text, found, Verb.RETRY, "is to be tried again now", as_json)

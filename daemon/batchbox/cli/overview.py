@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from batchbox.cli.doing import ago, describe, moment
-from batchbox.cli.page import flow, harmless, pad
+from batchbox.cli.page import WIDTH, flow, harmless, measure, pad
 from batchbox.core.commands import read_command
 from batchbox.core.condition import name_stage
 from batchbox.core.manifest import Manifest
@@ -31,14 +31,14 @@ def write_overview(found: Survey, now: datetime) -> Iterator[str]:
 def _write_daemon(found: Survey, now: datetime) -> Iterator[str]:
     health, root = found.health, harmless(str(found.root))
     if found.running:
-        yield f"{root}: running (pid {health.pid or '?'}, {ago(health.time, now)})"
+        yield from _name(root, f"running (pid {health.pid or '?'}, {ago(health.time, now)})")
         if health.time and (now - health.time).total_seconds() > SILENT:
             yield from flow("it has told nothing since: it is stuck, or its spool is gone; see its log")
     elif found.remote:
-        yield f"{root}: seen over the network ({found.remote})"
+        yield from _name(root, f"seen over the network ({found.remote})")
         yield from flow(f"batchbox, where it runs, last looked {ago(health.time, now)}")
     else:
-        yield f"{root}: batchbox is not running"
+        yield from _name(root, "batchbox is not running")
         yield f"  start it: batchbox run --spool {root}"
     for flag in found.flags:
         told = (
@@ -51,6 +51,12 @@ def _write_daemon(found: Survey, now: datetime) -> Iterator[str]:
             yield from flow(trouble.fix)
     yield from _write_commands(found.commands, now)
     yield ""
+
+
+def _name(root: str, state: str) -> list[str]:
+    """Return the spool's path and its state, on one line if there is room."""
+    line = f"{root}: {state}"
+    return [line] if measure(line) <= WIDTH else [f"{root}:", f"  {state}"]
 
 
 def _write_commands(commands: list[Asked], now: datetime) -> Iterator[str]:

@@ -12,7 +12,7 @@ from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import flow, say, tell, tell_json
 from batchbox.core.manifest import Manifest
 from batchbox.spool.layout import Layout
-from batchbox.spool.survey import explain_hold, find_jobs, find_trouble
+from batchbox.spool.survey import explain_hold, find_jobs, find_setback
 
 STAMP = len("2026-01-02T03:04:05Z")
 OTHERS = 3  # older jobs of the same name that are mentioned
@@ -65,7 +65,7 @@ def _tell(root: Path, place: str, job: Manifest, history: list[Happening]) -> No
 
 
 def _tell_trouble(root: Path, job: Manifest) -> None:
-    trouble = find_trouble(root, job)
+    trouble = find_setback(root, job)
     for text in (trouble.problem, trouble.fix) if trouble else ():
         for line in flow(text, " " * 6):
             say(line)

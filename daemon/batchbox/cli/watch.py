@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from shutil import get_terminal_size
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +24,8 @@ from batchbox.core.errors import BatchboxError
 from batchbox.spool.survey import Survey, survey
 
 SECONDS = 1.0
+HEIGHT = 24  # where the terminal does not say
+DUMB = ("", "dumb")
 REST = 100.0  # times what a look took
 LONGEST = 30.0
 CLEAN = "\x1b[?1049h\x1b[?25l"  # another screen, and no cursor: what was there before comes back
@@ -48,7 +49,7 @@ def watch(
     """
     root = require_spool(spool)
     survey(root, SHOWN)  # what is no spool at all is refused; one that goes away later is waited for
-    on_screen = not lines and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    on_screen = not lines and sys.stdout.isatty() and os.environ.get("TERM", "") not in DUMB
     mail: Mail = SimpleQueue()
     try:
         with _signals(mail):
@@ -124,8 +125,10 @@ def _watch_screen(root: Path, mail: Mail, seconds: float) -> None:
         draw()
 
     def draw() -> None:
-        columns, rows = get_terminal_size((WIDTH, 24))
-        _draw(page, min(columns, WIDTH), rows)
+        columns, rows = os.get_terminal_size(
+            sys.stdout.fileno()
+        )  # not COLUMNS: a shell may have left it there
+        _draw(page, min(columns or WIDTH, WIDTH), rows or HEIGHT)
 
     try:
         sys.stdout.write(CLEAN)
@@ -139,7 +142,7 @@ def _draw(page: list[str], columns: int, rows: int) -> None:
     """Draw as much as there is room for; lines that are too long are cut, so that none is wrapped."""
     shown = page if len(page) <= rows else [*page[: rows - 1], f"… {len(page) - rows + 1} lines more"]
     drawn = (clip(line, columns) + END_OF_LINE for line in islice(shown, rows))
-    sys.stdout.write(HOME + "\r\n".join(drawn) + BELOW)
+    sys.stdout.write(HOME + "\n".join(drawn) + BELOW)
     sys.stdout.flush()
 
 

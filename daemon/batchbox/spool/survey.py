@@ -203,7 +203,7 @@ def is_hidden(root: Path) -> bool:
     return not os.access(Layout(root).work, os.R_OK | os.X_OK)
 
 
-def find_trouble(root: Path, job: Manifest) -> Trouble | None:
+def find_setback(root: Path, job: Manifest) -> Trouble | None:
     """Return what *job* waits after, as the running daemon put it down last; None if it is nothing."""
     layout = Layout(root)
     if not is_held(layout) and not name_network(root):
