@@ -106,7 +106,7 @@ def test_show_fits_into_80_columns(box: Box) -> None:
     check_width(box, shown)
     assert f"{BATCH}\n" in shown
     assert " ".join(shown.split()).count(LONG.strip()) == 5
-    assert f"{box.root}/outbox/x.receipt.json  (1,000,000,000 bytes)" in shown
+    assert f"{box.root}/outbox/x.receipt.json  (1,000,000,000 bytes, taken away since)\n" in shown
 
 
 def test_a_damaged_job_is_told_of_by_its_id(box: Box) -> None:

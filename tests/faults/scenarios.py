@@ -92,6 +92,17 @@ def cancel(engine: Engine) -> None:
         engine.dropped["", "cancel"] = b"asked"
 
 
+def hold_and_release(engine: Engine) -> None:
+    """Have the file put aside as soon as a batch of it runs, and taken back, as often as it takes."""
+    held = engine.manifests("hold")
+    is_due = held or ("submitted" in engine.states() and not engine.dropped.get(("", "hold")))
+    if not is_due or list((engine.root / "control").glob("*-*")):
+        return
+    (job,) = held or engine.manifests()
+    leave_command(engine.root, Command(Verb.RELEASE if held else Verb.HOLD, job.job))  # found by a scan
+    engine.dropped["", "hold"] = b"asked"
+
+
 def never_ends(engine: Engine, sandbox: Sandbox) -> None:
     sandbox.order("create", "refuse", status=429, retry_after=7200, times=90, skip=1)
     engine.drop("a.jsonl", THREE)
@@ -123,5 +134,6 @@ SCENARIOS = {
     "lost before, among strangers": Scenario({"a": "succeeded"}, lost_before, sent=add_stranger),
     "a namesake": Scenario({"a": "succeeded", "a~2": "succeeded"}, one_file, turn=drop_namesake),
     "a file that is canceled": Scenario({"a": "partial"}, never_ends, turn=cancel),
+    "a file that is held and released": Scenario({"a": "succeeded"}, one_file, turn=hold_and_release),
     "a name in the way": Scenario({"a~2": "succeeded"}, one_file, turn=put_name_in_the_way),
 }

@@ -43,6 +43,7 @@ from tests.model.world import (
     State,
     Wait,
     index_of,
+    is_in_question,
     name_of,
     show_batch,
 )
@@ -231,21 +232,27 @@ class House:
         """Yield what a person may ask of a job at rest."""
         manifest = self._shelf.get(job.manifest)
         for command in self._wishes(state, job, manifest):
-            number = self._shelf.put(decide(manifest, command, ASKED))
-            risk = command.verb in {Verb.RELEASE, Verb.RESUBMIT}
-            back = Job(WORK, number, pardons=job.pardons + risk)
             memory = self._recall(state)
             memory.forget(manifest.job)
-            memory.remember(Stored(self._shelf.get(number), 0), NOW)
-            yield command.name, _with_job(state, place, back)._replace(waits=_waits(memory))
+            after = job._replace(where=HOLD)
+            if command.verb is not Verb.HOLD:
+                number = self._shelf.put(decide(manifest, command, ASKED))
+                risk = command.verb in {Verb.RELEASE, Verb.RESUBMIT} and is_in_question(manifest)
+                after = Job(WORK, number, pardons=job.pardons + risk)
+                memory.remember(Stored(self._shelf.get(number), 0), NOW)
+            yield command.name, _with_job(state, place, after)._replace(waits=_waits(memory))
 
     def _wishes(self, state: State, job: Job, manifest: Manifest) -> Iterator[Command]:
         """Yield the commands that a person may give."""
         if self._limits.has_cancels and job.where != OUT and not manifest.cancel_asked_at:
             yield Command(Verb.CANCEL, manifest.job)
+        if self._limits.has_holds and job.where == WORK:
+            yield Command(Verb.HOLD, manifest.job)
         if job.where != HOLD:
             return
-        if sum(job.pardons for job in state.jobs) < self._limits.pardons:
+        if not is_in_question(manifest):
+            yield from (Command(verb, manifest.job) for verb in (Verb.RELEASE, Verb.RETRY, Verb.RESUBMIT))
+        elif sum(job.pardons for job in state.jobs) < self._limits.pardons:
             yield Command(Verb.RELEASE, manifest.job)
             yield Command(Verb.RESUBMIT, manifest.job)
         if self._limits.has_adoptions:

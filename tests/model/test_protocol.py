@@ -23,6 +23,7 @@ SMALL = [
     Limits(strangers=2, page=1, has_disk_errors=False),
     Limits(deletions=1, expiries=1),
     COMMANDED,
+    Limits(strangers=1, deletions=1, has_holds=True, has_cancels=True),
 ]
 BIG = [
     Limits(strangers=3),

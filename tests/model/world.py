@@ -20,7 +20,7 @@ from typing import NamedTuple
 from batchbox.core.manifest import Input, JobId, Manifest, Owner, Part, Source
 from batchbox.core.packing import HEAD, TAIL, write_items
 from batchbox.core.plan import Doubt, JobAction, PartKey
-from batchbox.core.states import JobState, PartState
+from batchbox.core.states import HELD, JobState, PartState
 from batchbox.core.storage import Batch
 
 REQUEST = "q"
@@ -47,6 +47,7 @@ class Limits:
     pardons: int = 0  # how often a person may choose to release or to resubmit
     has_adoptions: bool = False
     has_cancels: bool = False
+    has_holds: bool = False  # a person may put any job aside at any moment of rest, and take it back
     flaps: int = 0
     expiries: int = 0
     page: int = 1000
@@ -136,6 +137,7 @@ class Shelf:
 def _strip(part: Part) -> Part:
     """Return *part* without texts, times and counts; what its next attempt writes anew goes as well."""
     facts: dict[str, object] = {"attempt": 0, "submitted_at": None, "ended_at": None, "collected_at": None}
+    facts |= {"prepared_at": None, "doubted_at": None, "refused_at": None}
     facts |= {"doubt": None, "refusal": None, "outcomes": {}, "usage": {}}
     if part.state in FORGETFUL:
         facts |= {"intent": None, "struck": ()}
@@ -175,6 +177,11 @@ def make_jobs(limits: Limits) -> Iterator[Manifest]:
             parts=parts,
             taken_at="2025-01-01T00:00:00Z",
         )
+
+
+def is_in_question(manifest: Manifest) -> bool:
+    """Say whether a part of it waits for what only a person can decide."""
+    return any(part.state in HELD for part in manifest.parts)
 
 
 def name_of(index: int) -> str:

@@ -15,6 +15,7 @@ from batchbox.spool.survey import survey
 from tests.support.daemon import Box, Daemon, request, wait_for
 
 TWO = request("a") + request("b")
+UP = "  batchbox is running: it is done within moments\n"
 DOWN = "batchbox is not running; it is done once it is"
 
 
@@ -83,7 +84,7 @@ def test_cancel_by_name_id_and_beginning(box: Box, sandbox: Sandbox) -> None:
         for name in ("name.jsonl", "id.jsonl", "beginning.jsonl", "stays.jsonl"):
             be_sent(box, sandbox, name)
         jobs = {job["file"]: str(job["job"]) for job in box.status()["jobs"]}
-        assert say(box, "cancel", "name.jsonl") == "name.jsonl is to be canceled\n"
+        assert say(box, "cancel", "name.jsonl") == f"name.jsonl is to be canceled\n{UP}"
         say(box, "cancel", jobs["id.jsonl"])
         say(box, "cancel", jobs["beginning.jsonl"][:-2])
         for stem in ("name", "id", "beginning"):
@@ -189,7 +190,7 @@ def test_adopt(box: Box, sandbox: Sandbox) -> None:
     stranger = sandbox.stranger(2)
     with box.running() as daemon:
         be_held(box, sandbox, daemon)
-        assert say(box, "adopt", "held.jsonl", stranger) == f"held.jsonl is to adopt {stranger}\n"
+        assert say(box, "adopt", "held.jsonl", stranger) == f"held.jsonl is to adopt {stranger}\n{UP}"
         wait_for(lambda: is_in(box, "candidates"), "the adoption")
         assert "waits until a batch that may be it" in re.sub(r"\s+", " ", say(box, "status"))
         assert "in work/" in say(box, "show", "held.jsonl")

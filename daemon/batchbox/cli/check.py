@@ -1,6 +1,5 @@
 """`check`: what would be sent, or every mistake. Needs no key, no spool and no network."""
 
-import json
 import os
 import stat
 from pathlib import Path
@@ -9,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
+from batchbox.cli.doing import count
 from batchbox.cli.options import JsonOption, SpoolOption
+from batchbox.cli.page import say, tell, tell_json
 from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop
 from batchbox.core.names import show
 from batchbox.engine.ingest import measure
@@ -27,7 +28,7 @@ def check(
     settings = read_settings(spool, config)
     reports = [_examine(path, queue, settings) for path in files]
     if as_json:
-        typer.echo(json.dumps(reports, indent=2, ensure_ascii=False))
+        tell_json(reports)
     else:
         for report in reports:
             _tell(report)
@@ -62,23 +63,16 @@ def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:
 
 def _tell(report: dict[str, Any]) -> None:
     if report["would_send"]:
-        parts, requests = len(report["parts"]), report["requests"]
-        typer.echo(
-            f"{report['file']}: would send {_count(requests, 'request')} in {_count(parts, 'part')}, "
-            f"{report['bytes']:,} bytes"
-        )
+        requests, parts = count(report["requests"], "request"), count(len(report["parts"]), "part")
+        tell(f"{report['file']}: would send {requests} in {parts}, {report['bytes']:,} bytes", "")
     if not report["mistakes_total"]:
         return
     consequence = "those lines would be skipped" if report["would_send"] else "nothing would be sent"
-    typer.echo(f"{report['file']}: {_count(report['mistakes_total'], 'mistake')}, so {consequence}")
+    tell(f"{report['file']}: {count(report['mistakes_total'], 'mistake')}, so {consequence}", "")
     for mistake in report["mistakes"]:
         column = f", column {mistake['column']}" if "column" in mistake else ""
-        typer.echo(f"  line {mistake['line']}{column}: {mistake['problem']}")
-        typer.echo(f"    {mistake['fix']}")
+        tell(f"line {mistake['line']}{column}: {mistake['problem']}")
+        tell(mistake["fix"], "    ")
     more = report["mistakes_total"] - len(report["mistakes"])
     if more:
-        typer.echo(f"  and {more:,} more")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        say(f"  and {more:,} more")

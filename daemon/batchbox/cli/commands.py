@@ -18,14 +18,34 @@ COMMANDS = {  # name: (module, the first line of its docstring), in the order of
     "drop": ("drop", "Put a file into the inbox, whole or not at all."),
     "status": ("status", "Tell what waits, runs and is held, and why."),
     "show": ("show", "Tell the whole story of one file."),
+    "watch": ("watch", "Show it live, until Ctrl-C."),
     "cancel": ("control", "End a file early; its receipt follows."),
+    "hold": ("control", "Put a file that is under way aside, as it is."),
     "release": ("control", "Take a file back from hold/ and look again."),
+    "retry": ("control", "Try now what waits after a failure, or ask again what failed."),
     "adopt": ("control", "Name the batch that an undecided file was sent as."),
     "resubmit": ("control", "Send again what is undecided or gone in a held file."),
+    "pause": ("flags", "Take and send nothing until resume."),
+    "drain": ("flags", "Take nothing new until resume; finish the rest."),
+    "resume": ("flags", "Take down what pause and drain put up."),
     "doctor": ("doctor", "Find out what is not as it should be."),
     "schema": ("schema", "Print the JSON Schema of a kind of file."),
     "demo": ("demo", "Show the whole way of a file; needs no key."),
     "sandbox": ("sandbox", "Run a stand-in for the API: nothing to pay."),
+}
+
+
+USUAL = "Exit codes: 0 done; 2 wrong use, or no such file; 3 the spool cannot be used."
+EXITS = {
+    "init": "Exit codes: 0 done; 2 wrong use; 3 the folder cannot be a spool.",
+    "run": "Exit codes: 0 ended as asked; 2 wrong use or settings; 3 the spool cannot be used, or another "
+    "daemon holds it; 4 no API key; 5 a bug.",
+    "check": "Exit codes: 0 no mistakes; 1 a file has mistakes; 2 wrong use or settings.",
+    "drop": "Exit codes: 0 dropped or, with --wait, all answered; 1 with --wait, not all answered; 2 wrong "
+    "use, or it cannot be dropped; 3 the spool cannot be used.",
+    "watch": "Exit codes: 0 ended by Ctrl-C, SIGTERM or its reader; 3 the spool cannot be used at the start.",
+    "demo": "Exit codes: 0 all went as it should; 1 not all did; 3 the folder cannot be used.",
+    "sandbox": "Exit codes: 0 ended as asked; 2 wrong use.",
 }
 
 
@@ -52,5 +72,5 @@ def load_command(name: str) -> Any:
     """Import the command of that name."""
     module, _ = COMMANDS[name]
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name)(getattr(import_module(f"batchbox.cli.{module}"), name))
+    alone.command(name, epilog=EXITS.get(name, USUAL))(getattr(import_module(f"batchbox.cli.{module}"), name))
     return get_command(alone)

@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from batchbox.cli.options import SpoolOption
+from batchbox.cli.page import say
 from batchbox.cli.samples import Sample, find_samples
 from batchbox.cli.story import Story
 from batchbox.clock import SystemClock
@@ -119,19 +120,19 @@ def _drop_all(root: Path, samples: list[Sample], story: Story) -> dict[str, dict
         found = {name: find_receipt(root, one) for name, one in dropped.items() if name not in receipts}
         receipts |= {name: receipt for name, pair in found.items() if pair for receipt in pair[1:]}
         for line in story.tell():
-            typer.echo(line)
+            say(line)
     return receipts
 
 
 def _show_outbox(root: Path, samples: list[Sample]) -> None:
     typer.echo("\nIn the outbox now, each complete from the moment it could be seen:\n")
     for path in sorted((root / "outbox").iterdir()):
-        typer.echo(f"  {path.stat().st_size:>7,} bytes  {path.name}")
+        say(f"  {path.stat().st_size:>7,} bytes  {path.name}")
     first = root / "outbox" / f"{samples[0].path.stem}.results.jsonl"
     typer.echo(f"\nThe first lines of {first.name}, in the order of the requests:\n")
     with first.open(encoding="utf-8") as file:
         for _, line in zip(range(RESULT_LINES), file, strict=False):
-            typer.echo(f"  {_shorten(line.strip())}")
+            say(f"  {_shorten(line.strip())}")
     refused = next(sample for sample in samples if sample.status == "rejected")
     typer.echo("\nLook further:\n")
     program = sys.argv[0] if Path(sys.argv[0]).name == "batchbox" else "python -m batchbox"

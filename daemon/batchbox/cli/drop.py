@@ -1,14 +1,16 @@
 """`drop`: put a file into the inbox as it should be done, and wait for its receipt."""
 
-import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.cli.page import say, tell, tell_json
 from batchbox.clock import SystemClock
 from batchbox.core.errors import NOT_ALL_WELL
+from batchbox.core.names import show
 from batchbox.spool.dropping import Dropped, drop_file, find_receipt
 
 LOOK_SECONDS = 0.2
@@ -25,8 +27,12 @@ def drop(
     root = require_spool(spool)
     dropped = drop_file(root, file, queue)
     if not wait:
-        if not as_json:
-            typer.echo(f"dropped {file.name}; its receipt will be {dropped.stem}.receipt.json in the outbox")
+        receipt = f"{dropped.stem}.receipt.json"
+        if as_json:
+            facts = {"dropped": show(os.fsencode(file.name)), "queue": dropped.queue, "receipt": receipt}
+            tell_json(facts | {"sha256": dropped.sha256})
+        else:
+            tell(f"dropped {file.name}; its receipt will be {receipt} in the outbox", "")
         return
     _await(root, dropped, as_json)
 
@@ -37,13 +43,13 @@ def _await(root: Path, dropped: Dropped, as_json: bool) -> None:
         clock.wait(LOOK_SECONDS)
     path, receipt = found
     if as_json:
-        typer.echo(json.dumps(receipt, indent=2, ensure_ascii=False))
+        tell_json(receipt)
     else:
-        typer.echo(f"{receipt['status']}: {receipt['message']}")
+        tell(f"{receipt['status']}: {receipt['message']}", "")
         for mistake in receipt.get("mistakes", []):
-            typer.echo(f"  line {mistake['line']}: {mistake['problem']}; {mistake['fix']}")
-        typer.echo(f"  {path}")
+            tell(f"line {mistake['line']}: {mistake['problem']}; {mistake['fix']}")
+        say(f"  {path}")
         for output in receipt["outputs"]:
-            typer.echo(f"  {output['folder']}: {output['name']}")
+            say(f"  {output['folder']}: {output['name']}")
     if receipt["status"] != "succeeded":
         raise typer.Exit(NOT_ALL_WELL)

@@ -1,11 +1,10 @@
 """What `status` says of time: answers that the API deletes soon, and how much is kept of the past."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import typer
-
-from batchbox.cli.page import tell
+from batchbox.cli.page import flow
 from batchbox.core.deadlines import Deadline, find_deadlines
 from batchbox.core.storage import spell
 from batchbox.spool.survey import Survey
@@ -24,26 +23,26 @@ def describe_kept(found: Survey, now: datetime) -> dict[str, Any]:
     return {"deadlines": deadlines, "archives": archives}
 
 
-def tell_deadlines(found: Survey, now: datetime) -> None:
-    """Tell of answers that are about to be lost, if there are any."""
+def write_deadlines(found: Survey, now: datetime) -> Iterator[str]:
+    """Yield lines on the answers that are about to be lost, if there are any."""
     deadlines = _find(found, now)
     if not deadlines:
         return
-    typer.echo(f"Answers about to be lost: {len(deadlines):,}")
+    yield (f"Answers about to be lost: {len(deadlines):,}")
     for one in deadlines[:SHOWN]:
-        tell(one.problem)
-        tell(one.fix, "    ")
+        yield from flow(one.problem)
+        yield from flow(one.fix, "    ")
     if len(deadlines) > SHOWN:
-        typer.echo(f"  and {len(deadlines) - SHOWN:,} more")
-    typer.echo("")
+        yield (f"  and {len(deadlines) - SHOWN:,} more")
+    yield ""
 
 
-def tell_archives(found: Survey) -> None:
-    """Tell how much lies in what is kept for a time only."""
+def write_archives(found: Survey) -> Iterator[str]:
+    """Yield how much lies in what is kept for a time only."""
     for name, size in found.health.archives.items():
         since = f", since {size.oldest}" if size.oldest else ""
         kept = f"{size.count:,} kept, {size.bytes / MEGA:,.1f} MB"
-        typer.echo(f"  {name}/, at the last hourly look: {kept}{since}")
+        yield (f"  {name}/, at the last hourly look: {kept}{since}")
 
 
 def _find(found: Survey, now: datetime) -> list[Deadline]:

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def main() -> None:
         _tell(f"batchbox: {error}", "")
         sys.exit(NO_SPOOL)
     except Exception as error:  # noqa: BLE001  the exit code is documented; where it was is for us
-        _tell("batchbox: " + "\n  ".join(trace(error)), "this is a bug in batchbox: please report it")
+        _tell("batchbox: " + "\n".join(trace(error)), "this is a bug in batchbox: please report it")
         sys.exit(BUG)
 
 
@@ -74,7 +75,11 @@ def _fill_standard_streams() -> None:
 
 
 def _tell(problem: str, fix: str) -> None:
+    """Tell an error: in 80 columns on a terminal; elsewhere a sentence is a line, to be searched for."""
+    page = import_module("batchbox.cli.page")  # only now: help and version do without
+    columns = page.WIDTH if sys.stderr.isatty() else sys.maxsize
     with suppress(OSError):
-        typer.echo(problem, err=True)
+        for line in problem.splitlines():
+            typer.echo("\n".join(page.flow(line, "", "  ", columns)), err=True)
         if fix:
-            typer.echo(f"  {fix}", err=True)
+            typer.echo("\n".join(page.flow(fix, "  ", None, columns)), err=True)

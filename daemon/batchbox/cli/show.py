@@ -1,16 +1,19 @@
 """`show`: the whole story of one file."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from batchbox.cli.asking import refuse_unknown, strip_place
 from batchbox.cli.completion import complete_jobs
+from batchbox.cli.history import Happening, tell_history, tell_now
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
-from batchbox.cli.page import tell
-from batchbox.core.errors import BAD_SETTINGS, Stop
-from batchbox.core.manifest import Manifest, Part
-from batchbox.spool.survey import find_jobs, read_reason
+from batchbox.cli.page import flow, say, tell, tell_json
+from batchbox.core.manifest import Manifest
+from batchbox.spool.layout import Layout
+from batchbox.spool.survey import explain_hold, find_jobs, find_setback
 
 STAMP = len("2026-01-02T03:04:05Z")
 OTHERS = 3  # older jobs of the same name that are mentioned
@@ -26,61 +29,55 @@ def show(
 ) -> None:
     """Tell the whole story of one file."""
     root = require_spool(spool)
-    found = find_jobs(root, job)
+    found = find_jobs(root, strip_place(job))
     if not found:
-        raise Stop(f'no job is called "{job}"', "batchbox status lists what is under way", code=BAD_SETTINGS)
+        raise refuse_unknown(root, strip_place(job))
     place, manifest = found[0]
+    history = tell_history(manifest, explain_hold(root, manifest.job) if place == "hold" else None)
     if as_json:
-        typer.echo(manifest.model_dump_json(indent=2, by_alias=True))
+        tell_json(manifest.model_dump(mode="json", by_alias=True) | _as_data(root, place, manifest, history))
         return
-    _tell(root, place, manifest)
+    _tell(root, place, manifest, history)
     if len(found) > 1:
         others = ", ".join(other.job for _, other in found[1 : OTHERS + 1])
         more = ", …" if len(found) > OTHERS + 1 else ""
-        typer.echo("")
+        say()
         tell(f"{len(found) - 1} older of that name: {others}{more}", "")
 
 
-def _tell(root: Path, place: str, job: Manifest) -> None:
-    typer.echo(f"{job.source.name}  (queue {job.source.queue})")
-    typer.echo(f"job {job.job}, in {place}/, {job.status or job.state}\n")
-    _tell_step(job.taken_at, f"taken, {job.source.size:,} bytes")
-    if job.checked_at and job.input:
-        found = f"{job.mistakes_total:,} mistakes" if job.mistakes_total else "no mistakes"
-        _tell_step(job.checked_at, f"checked, {job.input.requests:,} requests, {found}")
-    for mistake in job.mistakes:
-        tell(f"line {mistake.line}: {mistake.problem}", " " * 6)
-        tell(mistake.fix, " " * 8)
-    for part in job.parts:
-        _tell_part(part)
-    if place == "hold":
-        problem, fix = read_reason(root, job.job)
-        is_told = any(part.doubt == problem for part in job.parts)
-        for text in (fix,) if is_told else (problem, fix):
-            tell(text)
-    if job.published_at:
-        _tell_step(job.published_at, "published")
-        for output in job.outputs:
-            folder = "" if job.source.queue == "default" else f"{job.source.queue}/"
-            typer.echo(f"      {root}/{output.folder}/{folder}{output.name}  ({output.size:,} bytes)")
+def _as_data(root: Path, place: str, job: Manifest, history: list[Happening]) -> dict[str, Any]:
+    story = [{"at": one.at, "text": one.text, "more": list(one.more)} for one in history]
+    files = [{"path": str(path), "is_there": is_there} for path, is_there in _find_outputs(root, job)]
+    return {"place": place, "now": tell_now(place, job) or None, "story": story, "files": files}
 
 
-def _tell_step(when: str | None, text: str) -> None:
-    tell(text, f"  {when or '':{STAMP}}  ")
+def _tell(root: Path, place: str, job: Manifest, history: list[Happening]) -> None:
+    tell(f"{job.source.name}  (queue {job.source.queue})", "")
+    say(f"job {job.job}, in {place}/, {job.status or job.state}")
+    say()
+    for one in history:
+        tell(one.text, f"  {one.at or '':{STAMP}}  ")
+        for text in one.more:
+            tell(text, " " * 6)
+    now = tell_now(place, job)
+    if now:
+        tell(now, f"  {'now':{STAMP}}  ")
+        _tell_trouble(root, job)
+    sizes = {output.name: output.size for output in job.outputs}
+    for path, is_there in _find_outputs(root, job):
+        say(f"      {path}  ({sizes[path.name]:,} bytes{'' if is_there else ', taken away since'})")
 
 
-def _tell_part(part: Part) -> None:
-    label = f"part {part.number}" + (f", again ({part.generation})" if part.generation > 1 else "")
-    batch = f", batch {part.batch_id}" if part.batch_id else ""
-    tries = f" at attempt {part.attempt}" if part.attempt > 1 else ""
-    _tell_step(part.submitted_at, f"{label}: {part.requests:,} requests, {part.state}{tries}{batch}")
-    if part.doubt:
-        tell(f"in doubt: {part.doubt}", " " * 6)
-    if part.refusal:
-        tell(f"{part.refusal.problem}; {part.refusal.fix}", " " * 6)
-    if part.collected_at:
-        rows = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(part.outcomes.items()))
-        again = f", {part.again:,} out again" if part.again else ""
-        _tell_step(part.collected_at, f"{label}: fetched{': ' + rows if rows else ''}{again}")
-    elif part.ended_at:
-        _tell_step(part.ended_at, f"{label}: ended")
+def _tell_trouble(root: Path, job: Manifest) -> None:
+    trouble = find_setback(root, job)
+    for text in (trouble.problem, trouble.fix) if trouble else ():
+        for line in flow(text, " " * 6):
+            say(line)
+
+
+def _find_outputs(root: Path, job: Manifest) -> list[tuple[Path, bool]]:
+    """Return where the outputs were published, and whether each is still there, as far as can be seen."""
+    if not job.published_at:
+        return []
+    paths = [Layout(root).queue(output.folder, job.source.queue) / output.name for output in job.outputs]
+    return [(path, os.path.lexists(path)) for path in paths]

@@ -1,6 +1,6 @@
 """How long to wait after a failure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FIRST = 1.0
 LONGEST = 60.0
@@ -22,6 +22,10 @@ class Backoff:
         if asked is not None:
             wait = max(wait, min(asked, LONGEST_ASKED))
         return Backoff(min(self.failures + 1, 16), now + wait, problem, fix)
+
+    def cut_short(self) -> "Backoff":
+        """Return the state in which the next try may be made now; one that fails waits longer still."""
+        return replace(self, until=0.0)
 
     def is_open(self, now: float) -> bool:
         """Say whether something may be tried."""

@@ -1,15 +1,15 @@
 """What people ask of the daemon: each command is the name of a file in control/.
 
-`cancel-JOB`, `release-JOB`, `resubmit-JOB` and `adopt-JOB-BATCH`. An empty file is enough, so that one can
-be left by anything that can make a file. A cancel can be carried out twice as well as once; the others
-may pay, so their files are removed first.
+`cancel-JOB`, `hold-JOB`, `release-JOB`, `retry-JOB`, `resubmit-JOB` and `adopt-JOB-BATCH`. An empty file is
+enough, so that one can be left by anything that can make a file. Those in `REPEATABLE` can be carried out
+twice as well as once; the others may pay, so their files are removed first.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batchbox.core.manifest import Intent, JobId, Manifest, Part
+from batchbox.core.manifest import Decision, Intent, JobId, Manifest, Part
 from batchbox.core.states import FINAL, HELD, TRANSITIONS, Event, JobState, PartState
 
 STOPPABLE = HELD | {PartState.READY}
@@ -19,12 +19,18 @@ class Verb(StrEnum):
     """What can be asked."""
 
     CANCEL = "cancel"  # end the job: what was not sent stays unsent, what runs is canceled
+    HOLD = "hold"  # put it aside as it is; what runs at the API goes on there
     RELEASE = "release"  # take it back from hold/ and look again
+    RETRY = "retry"  # try now what waits after a failure; take it back if it is held
     ADOPT = "adopt"  # take it back: what is undecided may be that batch
     RESUBMIT = "resubmit"  # take it back: send again what is undecided or gone, and pay again
 
 
-_NAME = re.compile(r"(cancel|release|resubmit|adopt)-(\d{8}T\d{6}Z-[0-9a-f]{12})(?:-([A-Za-z0-9_-]{1,128}))?")
+REPEATABLE = frozenset({Verb.CANCEL, Verb.HOLD})
+BACK = frozenset({Verb.RELEASE, Verb.RETRY})  # of what is held: look again, pay nothing twice
+DECISIONS_KEPT = 20  # of one job, the last
+
+_NAME = re.compile(rf"({'|'.join(Verb)})-(\d{{8}}T\d{{6}}Z-[0-9a-f]{{12}})(?:-([A-Za-z0-9_-]{{1,128}}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,16 @@ def decide(job: Manifest, command: Command, at: str) -> Manifest:
     return job
 
 
+def note_decision(job: Manifest, decision: Decision) -> Manifest:
+    """Return *job* with what a person decided while it was held, for its story."""
+    return job.model_copy(update={"decisions": (*job.decisions, decision)[-DECISIONS_KEPT:]})
+
+
 def _decide_part(part: Part, command: Command) -> Part:
     afresh = {"candidates": (), "struck": (), "adopting": False}
     if part.state not in HELD:
         return part
-    if command.verb is Verb.RELEASE:
+    if command.verb in BACK:
         return part.after(Event.RELEASED, **afresh)
     if command.verb is Verb.RESUBMIT:
         abandoned = (*part.abandoned, *filter(None, [part.batch_id]))

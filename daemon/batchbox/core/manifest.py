@@ -109,6 +109,9 @@ class Part(Record):
     adopting: bool = False  # the candidate is a person's: if it is not ours, the part is undecided still
     abandoned: tuple[str, ...] = ()  # batches paid for, and given up for another attempt by a person
     batch_id: str | None = None
+    prepared_at: str | None = None  # when the last attempt began
+    doubted_at: str | None = None
+    refused_at: str | None = None
     submitted_at: str | None = None
     ended_at: str | None = None
     collected_at: str | None = None
@@ -145,6 +148,20 @@ class Output(Record):
     sha256: str
 
 
+class Decision(Record):
+    """What a person made of a job that was held: for its story, nothing is decided by it.
+
+    problem, held_at: why and since when it was held, as far as that was written down; by: a user's name.
+    """
+
+    verb: str
+    at: str
+    by: str = ""
+    batch_id: str | None = None
+    problem: str = ""
+    held_at: str | None = None
+
+
 class Owner(Record):
     """The process that last wrote the manifest."""
 
@@ -172,6 +189,7 @@ class Manifest(Record):
     outputs: tuple[Output, ...] = ()
     status: str | None = None
     cancel_asked_at: str | None = None
+    decisions: tuple[Decision, ...] = ()
     taken_at: str
     checked_at: str | None = None
     published_at: str | None = None

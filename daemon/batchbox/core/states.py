@@ -113,6 +113,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 
 FINAL = frozenset({PartState.COLLECTED, PartState.REFUSED, PartState.CANCELED})
 HELD = frozenset({PartState.UNDECIDED, PartState.GONE})
+UNANSWERED = frozenset({PartState.IN_DOUBT, PartState.CANDIDATES, PartState.SUBMITTED})
 
 
 class IllegalTransitionError(Exception):

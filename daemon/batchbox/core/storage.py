@@ -139,8 +139,11 @@ class Spool(Protocol):
     def retire(self, manifest: Manifest, date: str) -> None:
         """Move a finished job to the archive."""
 
-    def park(self, job: JobId, problem: str, fix: str) -> None:
-        """Move a job aside for a person, with the reason."""
+    def park(self, job: JobId, problem: str, fix: str) -> bool:
+        """Move a job aside for a person, with the reason; False if it is there already, or nowhere."""
+
+    def why_held(self, job: JobId) -> tuple[str, str | None]:
+        """Return why a job is held, or was until a person moved it back, and since when, if known."""
 
     def held(self) -> list[JobId]:
         """Return the jobs that were moved aside."""
@@ -153,6 +156,9 @@ class Spool(Protocol):
 
     def commands(self) -> list[str]:
         """Return what people have asked for, by name, oldest first."""
+
+    def asked_by(self, name: str) -> str:
+        """Return the name of the user who left that command; empty if it is gone."""
 
     def dismiss(self, name: str) -> None:
         """Forget a command that was carried out."""

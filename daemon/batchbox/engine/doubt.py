@@ -34,7 +34,7 @@ def recover(ctx: Context, stored: Stored, key: PartKey) -> Stored:
         return _become(ctx, stored, part, Event.NOT_SENT)
     reason = "the process ended before the answer came"
     log.warning("part.doubted", job=stored.manifest.job, part=part.label, problem=reason)
-    return _become(ctx, stored, part, Event.UNANSWERED, doubt=reason)
+    return _become(ctx, stored, part, Event.UNANSWERED, doubt=reason, doubted_at=ctx.stamp())
 
 
 def _become(ctx: Context, stored: Stored, part: Part, event: Event, **facts: object) -> Stored:

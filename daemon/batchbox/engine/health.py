@@ -11,7 +11,7 @@ from batchbox.core.condition import Condition, summarize
 from batchbox.core.deadlines import Deadline
 from batchbox.core.names import show
 from batchbox.core.retention import Totals
-from batchbox.core.states import PartState
+from batchbox.core.states import UNANSWERED, PartState
 from batchbox.core.storage import spell
 from batchbox.engine.context import Context
 from batchbox.engine.intake import Intake, Waiting
@@ -20,7 +20,6 @@ from batchbox.engine.transfers import Transfer
 
 BEAT_SECONDS = 5.0
 UNSENT = frozenset({PartState.READY, PartState.PREPARED, PartState.COMMITTED})
-UNANSWERED = frozenset({PartState.IN_DOUBT, PartState.CANDIDATES, PartState.SUBMITTED})
 
 
 class Health:
@@ -56,7 +55,7 @@ class Health:
             jobs=jobs,
             oldest=oldest,
             waiting=intake.count_waiting(),
-            obstacle=next((one.obstacle.problem for one in intake.waiting() if not one.obstacle.passing), ""),
+            obstacle=_find_obstacle(intake.waiting(flags)),
             held=self._count_held(),
             flags=flags,
             problem=problem,
@@ -78,7 +77,7 @@ class Health:
         """Write them, unless they are as they were a moment ago."""
         now = self._ctx.clock.monotonic()
         facts = {
-            "waiting": [_tell(one) for one in intake.waiting() if not one.obstacle.passing],
+            "waiting": [_tell(one) for one in intake.waiting(flags) if not one.obstacle.passing],
             "waiting_total": intake.count_waiting(),
             "waiting_since": intake.waiting_since or None,
             "flags": sorted(flags),
@@ -87,6 +86,7 @@ class Health:
             "deadlines": [_warn(one) for one in memory.deadlines],
             "archives": {name: _count(totals) for name, totals in memory.archives.items()},
             "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
+            "commands": {name: {"problem": one[0], "fix": one[1]} for name, one in memory.refused.items()},
             "transfers": {job: _show(transfer) for job, transfer in self._ctx.transfers.look(now).items()},
         }
         if facts == self._last and now < self._next:
@@ -96,6 +96,10 @@ class Health:
         beat = {"time": self._ctx.stamp(), "pid": owner.pid, "host": owner.host}
         with suppress(OSError):  # a full disk must not stop the work that may free it
             self._ctx.spool.report(beat | facts)
+
+
+def _find_obstacle(waiting: list[Waiting]) -> str:
+    return next((one.obstacle.problem for one in waiting if not one.obstacle.passing), "")
 
 
 def _tell(waiting: Waiting) -> dict[str, Any]:

@@ -27,6 +27,10 @@ STEP = 0.05  # seconds, until what has to pass is looked at again
 NEXT = Obstacle("is about to be taken", passing=True)
 CHANGED = Obstacle("has just changed", passing=True)
 CROWDED = Obstacle("waits for its turn: as many jobs as max_jobs allows are under way")
+FLAGGED = {
+    flag: Obstacle(f"waits: nothing is taken while control/{flag} stands", "batchbox resume takes it down")
+    for flag in ("PAUSE", "DRAIN")
+}
 
 log = structlog.get_logger()
 
@@ -155,9 +159,10 @@ class Intake:
         """Return how many files wait."""
         return len(self._passed) + len(self._ahead)
 
-    def waiting(self) -> list[Waiting]:
-        """Return the first files that wait."""
-        obstacle = NEXT if self._room > 0 else CROWDED
+    def waiting(self, flags: frozenset[str]) -> list[Waiting]:
+        """Return the first files that wait. *flags*: those that stand."""
+        flagged = next((FLAGGED[flag] for flag in FLAGGED if flag in flags), None)
+        obstacle = flagged or (NEXT if self._room > 0 else CROWDED)
         ahead = [Waiting(incoming, obstacle) for incoming in islice(self._ahead, SHOWN)]
         return (self._passed[:SHOWN] + ahead)[:SHOWN]
 

@@ -37,6 +37,7 @@ class Memory:
         self.risky: set[JobId] = set()
         self.suspects: set[JobId] = set()
         self.backoffs: dict[JobId, Backoff] = {}
+        self.refused: dict[str, tuple[str, str]] = {}  # commands that cannot be carried out: problem and fix
         self.create = Backoff()
         self.read = Backoff()
         self.batches: dict[str, Batch] = {}

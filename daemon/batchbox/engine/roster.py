@@ -3,10 +3,10 @@
 import structlog
 
 from batchbox.core.backoff import Backoff
-from batchbox.core.commands import Command, Verb, decide, read_command
+from batchbox.core.commands import REPEATABLE, Command, Verb, decide, note_decision, read_command
 from batchbox.core.errors import BatchboxError, Damaged, Lost, TryLater
-from batchbox.core.manifest import JobId, Manifest
-from batchbox.core.states import JobState
+from batchbox.core.manifest import Decision, JobId, Manifest
+from batchbox.core.states import UNANSWERED, JobState, PartState
 from batchbox.core.storage import Stored
 from batchbox.engine.claim import choose_stem
 from batchbox.engine.context import BEGUN, HOLD_REASON, Context
@@ -15,6 +15,8 @@ from batchbox.engine.setbacks import note_setback
 
 DEATHS_BORNE = 3
 AT_ONCE = 32  # commands: each is made durable, and the loop must stay awake
+HELD_BY = "held by {by}; what runs at the API goes on there, and its results are kept for 29 days"
+HELD_FIX = "batchbox release JOB goes on with it where it was; batchbox cancel JOB ends it"
 
 log = structlog.get_logger()
 
@@ -25,7 +27,6 @@ class Roster:
     def __init__(self, ctx: Context, memory: Memory) -> None:
         self._ctx = ctx
         self._memory = memory
-        self._told: set[str] = set()
 
     def look(self, now: float) -> None:
         """Carry out commands, take up jobs that are not in memory, and forget those that are gone."""
@@ -80,8 +81,8 @@ class Roster:
         job = stored.manifest
         if not self._ctx.spool.has(job.job, HOLD_REASON):
             return stored
-        released = decide(job, Command(Verb.RELEASE, job.job), self._ctx.stamp())
-        stored = self._ctx.spool.save(self._name_anew(released), stored.version)
+        released = self._decide(job, Command(Verb.RELEASE, job.job), by="")
+        stored = self._ctx.spool.save(released, stored.version)
         self._ctx.spool.discard(job.job, [BEGUN, HOLD_REASON])
         log.info("job.released", job=job.job)
         return stored
@@ -89,41 +90,54 @@ class Roster:
     def _obey(self) -> None:
         """Carry out each command whose job is at rest; one that fails is tried again at the next look."""
         names = self._ctx.spool.commands()
-        left = AT_ONCE
-        for name in sorted(names, key=self._told.__contains__):  # those that failed before come last
+        left, told = AT_ONCE, self._memory.refused
+        for name in sorted(names, key=told.__contains__):  # those that failed before come last
             command = read_command(name)
             if command is None:
                 self._refuse(name, "it is no command", "see batchbox --help for what can be asked")
             elif left and command.job not in self._memory.busy:
                 left -= 1
                 self._carry_out(command)
-        self._told.intersection_update(names)
+        for name in told.keys() - set(names):
+            del told[name]
 
     def _carry_out(self, command: Command) -> None:
         """Do it and remove it; or remove it first, where doing it once more could pay once more."""
         dismiss = self._ctx.spool.dismiss
         try:
-            if command.verb is not Verb.CANCEL:
+            by = self._ctx.spool.asked_by(command.name)
+            if command.verb not in REPEATABLE:
                 dismiss(command.name)
-            done = self._cancel(command) or self._bring_back(command)
-            if done:
-                self._memory.drop(command.job)  # but not since when it is in doubt
-                self._memory.backoffs.pop(command.job, None)
-                self.take_up(command.job)
+            done = self._do(command, by)
             dismiss(command.name)
         except (Damaged, TryLater, OSError) as error:
             self._refuse(command.name, str(error), getattr(error, "fix", ""))
             return
-        facts = {"command": command.verb, "job": command.job}
+        facts = {"command": command.verb, "job": command.job, "by": by}
         if done:
             log.info("command.done", **facts)
         else:
             log.warning("command.idle", **facts, problem="there is nothing to do")
 
+    def _do(self, command: Command, by: str) -> bool:
+        """Do what is asked; False if there is nothing to do."""
+        if command.verb is Verb.HOLD:
+            return self._hold(command, by)
+        is_due = (
+            self._cancel(command)
+            or (command.verb is Verb.RETRY and self._hasten(command))
+            or self._bring_back(command, by)
+        )
+        if is_due:
+            self._memory.drop(command.job)  # but not since when it is in doubt
+            self._memory.backoffs.pop(command.job, None)
+            self.take_up(command.job)
+        return is_due
+
     def _refuse(self, name: str, problem: str, fix: str) -> None:
-        if name not in self._told:
+        if name not in self._memory.refused:
             log.error("command.refused", command=name, problem=problem, fix=fix)
-        self._told.add(name)
+        self._memory.refused[name] = (problem, fix)
 
     def _cancel(self, command: Command) -> bool:
         """Record that a job under way is to be canceled; False if that is not what is asked."""
@@ -135,13 +149,47 @@ class Roster:
         self._ctx.spool.save(decide(stored.manifest, command, self._ctx.stamp()), stored.version)
         return True
 
-    def _bring_back(self, command: Command) -> bool:
+    def _hold(self, command: Command, by: str) -> bool:
+        """Put a job aside as it is; False if it is held already, is being published, or is gone.
+
+        What is sealed stays: half of its outputs may be out, and what is left is done in moments.
+        """
+        stored = self._ctx.spool.load(command.job)
+        if stored and stored.manifest.outputs:
+            return False
+        if not self._ctx.spool.park(command.job, HELD_BY.format(by=by or "somebody"), HELD_FIX):
+            return False
+        self._memory.forget(command.job)
+        return True
+
+    def _hasten(self, command: Command) -> bool:
+        """Let a job under way try now what waits after a failure, its own or one of the API."""
+        memory, now = self._memory, self._ctx.clock.monotonic()
+        stored = memory.jobs.get(command.job)
+        states = {part.state for part in stored.manifest.parts} if stored else set()
+        own = not memory.backoffs.get(command.job, Backoff()).is_open(now)
+        sending = PartState.READY in states and not memory.create.is_open(now)
+        asking = bool(states & UNANSWERED) and not memory.read.is_open(now)
+        if sending:
+            memory.create = memory.create.cut_short()
+        if asking:
+            memory.read = memory.read.cut_short()
+        return own or sending or asking
+
+    def _bring_back(self, command: Command, by: str) -> bool:
         stored = self._ctx.spool.load_held(command.job)
         if stored is None:
             return False
-        decided = decide(stored.manifest, command, self._ctx.stamp())
-        self._ctx.spool.bring_back(self._name_anew(decided), stored.version)
+        self._ctx.spool.bring_back(self._decide(stored.manifest, command, by), stored.version)
         return True
+
+    def _decide(self, job: Manifest, command: Command, by: str) -> Manifest:
+        """Return a job that was held as a person wants it, under a name that is free."""
+        at = self._ctx.stamp()
+        problem, since = self._ctx.spool.why_held(job.job)
+        facts = {"verb": command.verb.value, "at": at, "by": by, "batch_id": command.batch_id or None}
+        decision = Decision(problem=problem, held_at=since, **facts)
+        return self._name_anew(note_decision(decide(job, command, at), decision))
 
     def _name_anew(self, job: Manifest) -> Manifest:
         """Return *job* under a name that nobody took while it was held; one that is sealed keeps its own."""

@@ -62,7 +62,7 @@ class _Attempt:
         self._require_lease()
         intent = Intent(cursor=horizon.newest, date=horizon.date)
         facts = {"intent": intent, "attempt": self.part.attempt + 1, "candidates": (), "struck": ()}
-        self.become(Event.PREPARE, **facts)
+        self.become(Event.PREPARE, prepared_at=self._ctx.stamp(), **facts)
 
     def _require_lease(self) -> None:
         if not self._ctx.spool.lease.holds(self._ctx.settings.answer_seconds):
@@ -84,7 +84,7 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
             body = Body(lambda: ctx.spool.open(job, name), part.bytes, part.crc32, transfer.add)
             batch = ctx.api.create(body, attempt.commit)
     except Refused as refusal:
-        return Submitted(_turn_down(attempt, refusal, facts), horizon)
+        return Submitted(_turn_down(ctx, attempt, refusal, facts), horizon)
     except Damaged as damage:
         attempt.become(Event.NOT_SENT)
         raise Damaged(f"{part.label}: {damage.problem}", damage.fix) from None
@@ -94,7 +94,7 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
         log.warning("part.postponed", **facts, problem=error.problem, fix=error.fix)
         raise
     except InDoubt as doubt:
-        attempt.become(Event.UNANSWERED, doubt=doubt.problem)
+        attempt.become(Event.UNANSWERED, doubt=doubt.problem, doubted_at=ctx.stamp())
         log.warning("part.doubted", **facts, problem=doubt.problem)
         raise
     return _accept(ctx, attempt, batch, facts)
@@ -109,11 +109,11 @@ def see_horizon(page: Page) -> Horizon:
     return Horizon(page.batches[0].id, page.batches[0].created_at) if page.batches else Horizon(None, "")
 
 
-def _turn_down(attempt: _Attempt, refusal: Refused, facts: dict[str, object]) -> Stored:
+def _turn_down(ctx: Context, attempt: _Attempt, refusal: Refused, facts: dict[str, object]) -> Stored:
     reason = Refusal(
         problem=refusal.problem, fix=refusal.fix, error=dict(refusal.error), request_id=refusal.request_id
     )
-    attempt.become(Event.TURNED_DOWN, refusal=reason)
+    attempt.become(Event.TURNED_DOWN, refusal=reason, refused_at=ctx.stamp())
     log.error("part.refused", **facts, problem=refusal.brief, fix=refusal.fix)
     return attempt.stored
 

@@ -83,8 +83,8 @@ EVENTS = {
     "archive.stuck": Event("some of it could not be removed", TROUBLE, (WARNING,)),
     "upkeep.failed": Event("the hourly look at what is kept has failed", (*TROUBLE, "trace"), (WARNING,)),
     # commands
-    "command.done": Event("a command was carried out", ("command", "job")),
-    "command.idle": Event("a command had nothing to do", ("command", "job", "problem"), (WARNING,)),
+    "command.done": Event("a command was carried out; by: who asked", ("command", "job", "by")),
+    "command.idle": Event("a command had nothing to do", ("command", "job", "by", "problem"), (WARNING,)),
     "command.refused": Event("a command cannot be carried out", ("command", *TROUBLE), (ERROR,)),
     # a part, and its batch
     "part.sending": Event("an upload begins", ("job", "part", "attempt", "bytes", "requests")),

@@ -31,23 +31,24 @@ class Dropped:
     before: frozenset[tuple[str, int, int]]
 
 
-def drop_file(root: Path, source: Path, queue: str) -> Dropped:
-    """Copy *source* into the inbox under its own name, whole from the first moment it can be seen."""
+def drop_file(root: Path, source: Path, queue: str, called: str = "") -> Dropped:
+    """Copy *source* into the inbox, whole from the first moment it can be seen: *called* so, or as it is."""
     layout = Layout(root)
     if os.access(layout.marker, os.R_OK) or not durable.is_there(layout.marker):
         read_marker(layout)  # who may drop need not be one who may read it
-    name = os.fsencode(source.name)
+    called = called or source.name
+    name = os.fsencode(called)
     if not source.exists():
         raise Stop(f"{source} does not exist", "name a file", code=BAD_FILE)
     if not is_wanted(name):
         fix = "give it a name that ends in .jsonl and does not begin with . ~ _ or #"
-        raise Stop(f"{source.name} would not be taken", fix, code=BAD_FILE)
+        raise Stop(f"{called} would not be taken", fix, code=BAD_FILE)
     if queue != DEFAULT_QUEUE and not is_queue(queue):
         fix = "use letters, digits, dots and dashes, and another ending than .jsonl"
         raise Stop(f'"{queue}" cannot be a queue', fix, code=BAD_FILE)
     stem = stem_of(name)
     before = frozenset(_receipts(layout, queue, stem))
-    return Dropped(queue, stem, _copy_in(source, layout.queue("inbox", queue)), before)
+    return Dropped(queue, stem, _copy_in(source, layout.queue("inbox", queue) / called), before)
 
 
 def _open_file(source: Path) -> BinaryIO:
@@ -58,19 +59,19 @@ def _open_file(source: Path) -> BinaryIO:
     raise OSError(errno.EINVAL, "it is not a file", str(source))
 
 
-def _copy_in(source: Path, folder: Path) -> str:
-    digest = hashlib.sha256()
-    temp = folder / f".{hashlib.sha256(os.fsencode(source.name)).hexdigest()[:16]}-{os.getpid()}.tmp"
+def _copy_in(source: Path, target: Path) -> str:
+    digest, folder = hashlib.sha256(), target.parent
+    temp = folder / f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}-{os.getpid()}.tmp"
     try:
         durable.make_folder(folder)
         with _open_file(source) as reader, durable.write_whole(temp) as writer:
             while chunk := reader.read(durable.CHUNK):
                 digest.update(chunk)
                 writer.write(chunk)
-        durable.move_onto_free(temp, folder / source.name)
+        durable.move_onto_free(temp, target)
     except FileExistsError:
         fix = "wait until it is taken, or use another name"
-        raise Stop(f"a file {source.name} is still waiting in the inbox", fix, code=BAD_FILE) from None
+        raise Stop(f"a file {target.name} is still waiting in the inbox", fix, code=BAD_FILE) from None
     except OSError as error:
         problem = f"{source} could not be dropped: {error.strerror}"
         raise Stop(problem, "see that the file is readable and the inbox writable", code=BAD_FILE) from None

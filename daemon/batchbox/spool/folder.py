@@ -14,7 +14,7 @@ from batchbox.core.names import names_of, rejected_name, show
 from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
-from batchbox.spool import durable, hold, inbox
+from batchbox.spool import control, durable, hold, inbox
 from batchbox.spool.archive import Archives
 from batchbox.spool.health import write_health
 from batchbox.spool.layout import (
@@ -33,7 +33,6 @@ from batchbox.spool.private import freeze
 from batchbox.spool.reserve import Reserve
 
 BUFFER = 1 << 18
-FLAGS = ("PAUSE", "DRAIN")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MADE_ANEW = ("control", "state", "done", "rejected", "hold")  # may be moved away at any time
 
@@ -247,9 +246,14 @@ class FolderSpool:
             target = target.with_name(f"{target.name}~")
         durable.move(folder, target)
 
-    def park(self, job: JobId, problem: str, fix: str) -> None:
+    def park(self, job: JobId, problem: str, fix: str) -> bool:
         """Move a job to hold/, with the reason."""
-        hold.park(self.layout, job, problem, fix)
+        return hold.park(self.layout, job, problem, fix)
+
+    def why_held(self, job: JobId) -> tuple[str, str | None]:
+        """Return what hold.json says, wherever the job is."""
+        reasons = (hold.read_reason(folder) for folder in (self.layout.held(job), self.layout.job(job)))
+        return next(((one.problem, one.since) for one in reasons if one.since), ("", None))
 
     def held(self) -> list[JobId]:
         """Return the jobs that lie in hold/."""
@@ -265,18 +269,15 @@ class FolderSpool:
 
     def commands(self) -> list[str]:
         """Return the names in control/ that are no flags."""
-        with suppress(FileNotFoundError):
-            with os.scandir(self.layout.root / "control") as entries:
-                files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
-                found = [(entry.stat(follow_symlinks=False).st_mtime_ns, entry.name) for entry in files]
-            return [name for _, name in sorted(found) if name not in FLAGS and not name.startswith(".")]
-        return []
+        return [note.name for note in control.read_commands(self.layout)]
+
+    def asked_by(self, name: str) -> str:
+        """Return whose file that command is."""
+        return control.find_asker(self.layout, name)
 
     def dismiss(self, name: str) -> None:
-        """Remove a command; durably, so that it is not carried out again a day later."""
-        control = self.layout.root / "control"
-        durable.remove(control / name)
-        durable.sync_folder(control)
+        """Remove a command, durably."""
+        control.dismiss(self.layout, name)
 
     def is_taken(self, queue: str, stem: str) -> bool:
         """Say whether the outbox or the rejected files hold a name of that stem."""
@@ -291,8 +292,7 @@ class FolderSpool:
 
     def flags(self) -> frozenset[str]:
         """Return the flags that stand in control/."""
-        control = self.layout.root / "control"
-        return frozenset(name for name in FLAGS if durable.is_there(control / name))
+        return frozenset(name for name in control.FLAGS if durable.is_there(self.layout.control / name))
 
     def report(self, health: dict[str, object]) -> None:
         """Put down how things are."""

@@ -58,6 +58,7 @@ class Health(BaseModel):
     waiting_total: int = 0
     waiting_since: AwareDatetime | None = None
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
+    commands: dict[str, Trouble] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
     archives: dict[str, ArchiveSize] = Field(default_factory=dict)
 

@@ -3,24 +3,52 @@
 import json
 import os
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from batchbox.core.manifest import JobId, Manifest
-from batchbox.core.storage import Stored
+from batchbox.core.storage import Stored, spell
 from batchbox.spool import durable
 from batchbox.spool.layout import BEGUN, HOLD_REASON, JOB_NAME, Layout
 from batchbox.spool.manifests import replace_manifest
 
 
-def park(layout: Layout, job: JobId, problem: str, fix: str) -> None:
-    """Move a job to hold/, then write the reason beside its manifest.
+def park(layout: Layout, job: JobId, problem: str, fix: str) -> bool:
+    """Move a job to hold/, then write the reason beside its manifest; False if there is nothing to do.
 
     In this order: a job in work/ with a reason is one that a person moved back, to be gone on with.
     """
     held = layout.held(job)
-    durable.make_folder(held.parent)
-    durable.remove(layout.job(job) / HOLD_REASON)
-    durable.move(layout.job(job), held)
+    if durable.is_there(layout.job(job)):
+        durable.make_folder(held.parent)
+        durable.remove(layout.job(job) / HOLD_REASON)
+        durable.move(layout.job(job), held)
+    elif not durable.is_there(held) or durable.is_there(held / HOLD_REASON):
+        return False
     write_reason(layout, job, problem, fix)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a job is held, what to do, and since when. Empty where nothing was written down."""
+
+    problem: str = ""
+    fix: str = ""
+    since: str | None = None
+
+
+def read_reason(folder: Path) -> Reason:
+    """Return what was written beside the manifest in *folder*, as far as it can be read at all."""
+    try:
+        with open(folder / HOLD_REASON, "rb") as file:
+            since = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+            found = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return Reason()
+    facts = found if isinstance(found, dict) else {}
+    return Reason(str(facts.get("problem", "")), str(facts.get("fix", "")), spell(since))
 
 
 def find_jobs(layout: Layout) -> list[JobId]:

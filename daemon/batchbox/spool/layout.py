@@ -38,6 +38,11 @@ class Layout:
         return self.root / "work"
 
     @property
+    def control(self) -> Path:
+        """Where commands and flags are left."""
+        return self.root / "control"
+
+    @property
     def health(self) -> Path:
         """How the daemon was when it last looked."""
         return self.root / "state" / HEALTH

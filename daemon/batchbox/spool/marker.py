@@ -174,10 +174,16 @@ def prove(layout: Layout) -> None:
             durable.remove(here)
 
 
+def name_network(root: Path) -> str:
+    """Return the kind of network file system that *root* lies on; empty if it is a local one."""
+    kind = find_file_system(os.stat(root).st_dev)
+    return kind if kind in NETWORK else ""
+
+
 def refuse_network(root: Path) -> None:
     """Raise `Stop` if *root* lies on another machine's disk."""
-    kind = find_file_system(os.stat(root).st_dev)
-    if kind in NETWORK:
+    kind = name_network(root)
+    if kind:
         fix = "put the spool on a local disk; locks and renames cannot be trusted there"
         raise Stop(f"{root} lies on a network file system ({kind})", fix, code=NO_SPOOL)
 

@@ -3,24 +3,27 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
+from batchbox.core.commands import read_command
 from batchbox.core.errors import BAD_SETTINGS, Damaged, Stop
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import show
 from batchbox.core.states import HELD, JobState, PartState
 from batchbox.spool import inbox
-from batchbox.spool.health import Health, WaitingFile, read_health
-from batchbox.spool.layout import HOLD_REASON, JOB_NAME, MANIFEST, Layout
+from batchbox.spool.control import Note, read_commands, read_flags
+from batchbox.spool.health import Health, Trouble, WaitingFile, read_health
+from batchbox.spool.hold import Reason, read_reason
+from batchbox.spool.layout import JOB_NAME, MANIFEST, Layout
 from batchbox.spool.manifests import read_as, read_manifest
-from batchbox.spool.marker import is_held, read_marker
+from batchbox.spool.marker import is_held, name_network, read_marker
 
 PLACES = ("work", "hold", "done")
 ID_BEGINNING = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{0,12}")  # less might mean any
@@ -31,12 +34,22 @@ M = TypeVar("M", Manifest, "Glance")
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:
-    """A job that waits for a person. *manifest* is None where it cannot be read."""
+    """A job that waits for a person. *manifest* and *since* are None where they cannot be read."""
 
     job: str
     problem: str
     fix: str
     manifest: Manifest | None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command that waits in control/, why it does, and what to do."""
+
+    note: Note
+    problem: str
+    fix: str
 
 
 class PartGlance(BaseModel):
@@ -69,6 +82,9 @@ class Survey:
     held: list[HeldJob]
     others_held: int
     finished: int
+    flags: list[Note]
+    remote: str  # the kind of network file system it is seen over; whether a daemon runs cannot be told there
+    commands: list[Asked]
 
 
 def survey(root: Path, in_full: int | None = None) -> Survey:
@@ -79,7 +95,8 @@ def survey(root: Path, in_full: int | None = None) -> Survey:
     layout = Layout(root)
     read_marker(layout)
     running = is_held(layout)
-    health = read_health(layout.health) if running else Health()
+    remote = name_network(root)
+    health = read_health(layout.health) if running or remote else Health()
     names = _job_names(layout.work)
     rest = len(names) if in_full is None else in_full
     jobs, broken = _read_jobs(layout.work, names[:rest], Manifest)
@@ -90,21 +107,16 @@ def survey(root: Path, in_full: int | None = None) -> Survey:
         root=root,
         running=running,
         health=health,
-        waiting=health.waiting if running else list(_waiting(layout)),
+        waiting=health.waiting if running or remote else list(_waiting(layout)),
         jobs=jobs,
         others=others,
         held=broken + more_broken + list(_held(layout, told)),
         others_held=len(held) - len(told),
         finished=sum(len(names) for _, names in _archive(layout)),
+        flags=_try_list(read_flags, layout),
+        remote=remote,
+        commands=list(_asked(layout, running, health)),
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _job_names(folder: Path) -> list[str]:
@@ -132,16 +144,33 @@ def _read_jobs(folder: Path, names: list[str], model: type[M]) -> tuple[list[M],
 def _held(layout: Layout, names: list[str]) -> Iterator[HeldJob]:
     for name in names:
         folder = layout.held(name)
-        problem, fix = read_reason(layout.root, name)
-        job = _try_read(folder)
+        reason, job = explain_hold(layout.root, name), _try_read(folder)
         doubts = "; ".join(part.doubt or "" for part in job.parts if part.state in HELD) if job else ""
-        yield HeldJob(name, problem or doubts, fix, job)
+        yield HeldJob(name, reason.problem or doubts, reason.fix, job, reason.since)
 
 
-def read_reason(root: Path, job: str) -> tuple[str, str]:
+def explain_hold(root: Path, job: str) -> Reason:
     """Return why a job is held and what to do about it, as far as that was written down."""
-    found = _read_json(Layout(root).held(job) / HOLD_REASON)
-    return str(found.get("problem", "")), str(found.get("fix", ""))
+    reason = read_reason(Layout(root).held(job))
+    return replace(reason, fix=re.sub(r"\bJOB\b", job, reason.fix))  # a command to be copied
+
+
+def _asked(layout: Layout, running: bool, health: Health) -> Iterator[Asked]:
+    for note in _try_list(read_commands, layout):
+        refused = health.commands.get(note.name)
+        problem, fix = (refused.problem, refused.fix) if refused else ("", "")
+        if not read_command(note.name):
+            problem, fix = "is no command", f"remove control/{note.name}; batchbox --help tells what there is"
+        elif not running and not name_network(layout.root):
+            problem, fix = NOT_RUNNING, f"batchbox run --spool {layout.root}"
+        yield Asked(note, problem or "is carried out as soon as its file is at rest", fix)
+
+
+def _try_list(read: Callable[[Layout], list[Note]], layout: Layout) -> list[Note]:
+    try:
+        return read(layout)
+    except OSError:  # it may not be ours to read
+        return []
 
 
 def _try_read(folder: Path) -> Manifest | None:
@@ -168,6 +197,28 @@ def _waiting(layout: Layout) -> Iterator[WaitingFile]:
             problem=obstacle.problem if obstacle else NOT_RUNNING,
             fix=fix,
         )
+
+
+def is_hidden(root: Path) -> bool:
+    """Say whether the jobs under way are not ours to see: producers may ask, but not look."""
+    return not os.access(Layout(root).work, os.R_OK | os.X_OK)
+
+
+def find_setback(root: Path, job: Manifest) -> Trouble | None:
+    """Return what *job* waits after, as the running daemon put it down last; None if it is nothing."""
+    layout = Layout(root)
+    if not is_held(layout) and not name_network(root):
+        return None
+    health = read_health(layout.health)
+    return health.jobs.get(job.job) or health.sending or health.asking
+
+
+def find_finished(root: Path, known: Container[str] | None) -> dict[str, Manifest | None]:
+    """Return the finished jobs beyond those *known*, oldest first; only their names if none is known yet."""
+    new = [
+        (name, day) for day, names in _archive(Layout(root)) for name in names if name not in (known or ())
+    ]
+    return {name: None if known is None else _try_read(day / name) for name, day in sorted(new)}
 
 
 def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[tuple[str, Manifest]]:

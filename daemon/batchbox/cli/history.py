@@ -1,0 +1,131 @@
+"""The history of a job, in time order, from its manifest and the reason why it is held."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from batchbox.cli.doing import count, describe, moment
+from batchbox.core.manifest import Decision, Manifest, Part
+from batchbox.core.receipt import compose_receipt
+from batchbox.core.states import FINAL, JobState, PartState
+from batchbox.core.storage import spell
+from batchbox.spool.hold import Reason
+
+MEANT = {
+    "adopt": ", to adopt batch {batch}",
+    "resubmit": ", to be sent and paid for again",
+    "cancel": ", to be canceled",
+}
+UNSENT = frozenset({PartState.READY, PartState.PREPARED, PartState.COMMITTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What happened and when; *at* is None where that was not written down. *more*: details, a line each."""
+
+    at: str | None
+    text: str
+    more: tuple[str, ...] = ()
+
+
+def tell_history(job: Manifest, reason: Reason | None) -> list[Happening]:
+    """Return all that happened to *job*, in time order. *reason*: why it is held, if it is.
+
+    What has no time of its own (an older manifest) stands behind what it followed.
+    """
+    found: list[tuple[datetime, int, Happening]] = []
+    last = moment(job.taken_at) or datetime.min.replace(tzinfo=UTC)
+    for number, one in enumerate(_collect(job, reason)):
+        last = moment(one.at) or last
+        found.append((last, number, one))
+    return [one for _, _, one in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _collect(job: Manifest, reason: Reason | None) -> Iterator[Happening]:
+    yield Happening(job.taken_at, f"taken, {job.source.size:,} bytes")
+    if job.checked_at and job.input:
+        yield _tell_check(job)
+    for part in sorted(job.parts, key=lambda one: one.key):
+        yield from _tell_part(part)
+    for decision in job.decisions:
+        yield from _tell_decision(decision)
+    if job.cancel_asked_at:
+        yield Happening(job.cancel_asked_at, "asked to be canceled")
+    if reason:
+        yield Happening(reason.since, "held for a person", (reason.problem, reason.fix))
+    if job.published_at:
+        yield Happening(job.published_at, f"published: {job.status}", tuple(_tell_answers(job)))
+
+
+def _tell_check(job: Manifest) -> Happening:
+    parts = sum(part.generation == 1 for part in job.parts)
+    found = count(job.mistakes_total, "mistake") if job.mistakes_total else "no mistakes"
+    in_parts = f" in {parts:,} parts" if parts > 1 else ""
+    requests = count(job.input.requests if job.input else 0, "request")
+    mistakes = tuple(f"line {one.line}: {one.problem}; {one.fix}" for one in job.mistakes)
+    return Happening(job.checked_at, f"checked, {requests}{in_parts}, {found}", mistakes)
+
+
+def _tell_part(part: Part) -> Iterator[Happening]:
+    label = f"part {part.number}" + (f", again ({part.generation})" if part.generation > 1 else "")
+    if part.attempt:
+        yield Happening(
+            part.prepared_at, f"{label}: attempt {part.attempt} to send {count(part.requests, 'request')}"
+        )
+    if part.doubt:
+        yield Happening(part.doubted_at, f"{label}: in doubt", (part.doubt, *_tell_doubt(part)))
+    if part.refusal:
+        told = (f"{part.refusal.problem}; {part.refusal.fix}",)
+        yield Happening(part.refused_at, f"{label}: refused by the API", told)
+    for batch in part.abandoned:
+        yield Happening(None, f"{label}: batch {batch} was given up by a person")
+    if part.batch_id:
+        yield Happening(_round(part.submitted_at), f"{label}: sent, batch {part.batch_id}")
+    if part.ended_at:  # by the server's clock
+        ended = min(filter(None, (_round(part.ended_at), part.collected_at)), default=None)
+        yield Happening(ended, f"{label}: its batch ended")
+    if part.collected_at:
+        yield _tell_rows(label, part)
+
+
+def _round(stamp: str | None) -> str | None:
+    at = moment(stamp)
+    return spell(at.astimezone(UTC)) if at else None
+
+
+def _tell_doubt(part: Part) -> Iterator[str]:
+    if part.candidates:
+        yield f"may be it: {', '.join(part.candidates)}"
+    if part.struck:
+        yield f"was not it: {', '.join(part.struck)}"
+
+
+def _tell_rows(label: str, part: Part) -> Happening:
+    rows = ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(part.outcomes.items()))
+    again = f", {part.again:,} go out again" if part.again else ""
+    return Happening(part.collected_at, f"{label}: fetched{': ' + rows if rows else ''}{again}")
+
+
+def _tell_decision(decision: Decision) -> Iterator[Happening]:
+    if decision.held_at:
+        yield Happening(decision.held_at, "held for a person", (decision.problem,))
+    by = f"released by {decision.by}" if decision.by else "moved back by hand"
+    yield Happening(decision.at, by + MEANT.get(decision.verb, "").format(batch=decision.batch_id))
+
+
+def _tell_answers(job: Manifest) -> Iterator[str]:
+    receipt = compose_receipt(job)
+    counts = ", ".join(f"{number:,} {outcome}" for outcome, number in receipt["counts"].items() if number)
+    if counts:
+        cost = receipt["cost_usd"]
+        yield f"{counts}; " + ("cost unknown" if cost is None else f"cost {cost:,.4f} US dollars")
+
+
+def tell_now(place: str, job: Manifest) -> str:
+    """Say what becomes of *job* now; empty if it is finished."""
+    if place == "done" or job.state is JobState.DONE:
+        return ""
+    if place == "hold":
+        held = all(part.state in FINAL or part.state in UNSENT for part in job.parts)
+        return "in hold/, until a person decides" + ("" if held else "; what runs at the API goes on there")
+    return describe(job)
