@@ -1,5 +1,6 @@
 """Changes: what is different from one look at a spool to the next, a sentence for each."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from batchbox.spool.health import Trouble
 from batchbox.spool.survey import Survey, find_finished
 
 Facts = Mapping[tuple[str, str], str]
+RUNNING = "batchbox is running"
+REQUEST_ID = re.compile(r" \(request \S+\)")
 OVER = {
     "sending": "sending goes on",
     "asking": "asking goes on",
     "flag": "control/{name} was taken down",
     "command": "{name}: was carried out or withdrawn",
-    "file": "{name}: waits no more in the inbox",
 }
 
 
@@ -45,12 +47,13 @@ def gather(found: Survey) -> Facts:
 
 def _tell_daemon(found: Survey) -> str:
     if found.running:
-        return f"batchbox is running on {found.root}"
+        return f"{RUNNING} on {found.root}"
     return "" if found.remote else f"batchbox is not running: batchbox run --spool {found.root}"
 
 
 def _join(lead: str, trouble: Trouble) -> str:
-    return f"{lead}: {trouble.problem}" + (f"; {trouble.fix}" if trouble.fix else "")
+    problem = REQUEST_ID.sub("", trouble.problem)  # another at each try, and yet no news
+    return f"{lead}: {problem}" + (f"; {trouble.fix}" if trouble.fix else "")
 
 
 def tell_changes(before: Facts, after: Facts) -> Iterator[str]:
@@ -58,8 +61,9 @@ def tell_changes(before: Facts, after: Facts) -> Iterator[str]:
     for key, sentence in after.items():
         if before.get(key) != sentence and sentence:
             yield sentence
+    is_told = RUNNING in after["daemon", ""]  # what a daemon that has died last told is not over
     for kind, name in before.keys() - after.keys():
-        if kind in OVER:
+        if kind in OVER and is_told:
             yield OVER[kind].format(name=name)
 
 

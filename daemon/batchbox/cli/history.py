@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from batchbox.cli.doing import count, describe, moment
 from batchbox.core.manifest import Decision, Manifest, Part
 from batchbox.core.receipt import compose_receipt
-from batchbox.core.states import FINAL, JobState, PartState
+from batchbox.core.states import UNANSWERED, JobState
 from batchbox.core.storage import spell
 from batchbox.spool.hold import Reason
 
@@ -16,7 +16,6 @@ MEANT = {
     "resubmit": ", to be sent and paid for again",
     "cancel": ", to be canceled",
 }
-UNSENT = frozenset({PartState.READY, PartState.PREPARED, PartState.COMMITTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +125,6 @@ def tell_now(place: str, job: Manifest) -> str:
     if place == "done" or job.state is JobState.DONE:
         return ""
     if place == "hold":
-        held = all(part.state in FINAL or part.state in UNSENT for part in job.parts)
-        return "in hold/, until a person decides" + ("" if held else "; what runs at the API goes on there")
+        runs = any(part.state in UNANSWERED for part in job.parts)
+        return "in hold/, until a person decides" + ("; what runs at the API goes on there" if runs else "")
     return describe(job)

@@ -135,7 +135,7 @@ def _are_past(ctx: Context, batches: set[Batch]) -> bool:
 def _strike(ctx: Context, stored: Stored, part: Part, batch_id: str) -> Stored:
     if part.adopting:
         problem = f"batch {batch_id} is not this part: none of its rows carries its mark"
-        return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem)
+        return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem, doubted_at=ctx.stamp())
     left = tuple(one for one in part.candidates if one != batch_id)
     event = Event.STRUCK if left else Event.NONE_FOUND
     return _become(ctx, stored, part, event, candidates=left, struck=(*part.struck, batch_id))
@@ -177,4 +177,4 @@ def lose_sight(ctx: Context, stored: Stored, key: PartKey, batch_id: str) -> Sto
     if part.adopting:
         problem = f"no batch {batch_id} can be read with this key (mistyped, deleted, another workspace's?)"
     log.error("part.undecided", job=stored.manifest.job, part=part.label, batch=batch_id, problem=problem)
-    return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem)
+    return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem, doubted_at=ctx.stamp())
