@@ -31,6 +31,9 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 BAD_KEY = {"problem": "the API said 401 authentication_error", "fix": "correct the key file"}
 BUSY = {"problem": "the API said 529 overloaded_error", "fix": "nothing to do: it is tried again"}
 
+AT_RISK = {"job": JOB, "file": "q.jsonl", "queue": "default", "batch": "msgbatch_1", "urgent": False}
+AT_RISK |= {"at": "2026-01-30T00:00:00Z", "problem": "its answers are deleted soon", "fix": "fetch them"}
+
 Check = Callable[[Path], tuple[int, str]]
 
 
@@ -88,6 +91,7 @@ def test_all_is_well(root: Path, check: Check) -> None:
         ({"waiting_total": 1, "waiting_since": HOUR}, 1, "the inbox holds a file for 60 min"),
         ({"waiting_total": 1, "waiting_since": HOUR, "flags": ["DRAIN"]}, 1, "DRAIN"),
         ({"waiting_total": 1, "waiting_since": MINUTE}, 0, "1 waiting"),
+        ({"deadlines": [AT_RISK]}, 2, "answers of 1 file will be deleted soon"),
         ({"sending": {"problem": "a | b\n\x1b[2Jc", "fix": "d"}}, 2, "a   b"),
     ],
 )

@@ -73,12 +73,15 @@ def test_the_condition_is_gauged(metrics: Metrics) -> None:
     stage = "waiting for a batch"
     flags = frozenset({"PAUSE"})
     metrics.gauge(
-        Condition(jobs={stage: 2}, oldest={stage: now}, flags=flags, problem="bad key", fix="mend it")
+        Condition(
+            jobs={stage: 2}, oldest={stage: now}, flags=flags, at_risk=3, problem="bad key", fix="mend it"
+        )
     )
     assert value(metrics, "batchbox_jobs", stage=stage) == 2
     assert 0 <= (value(metrics, "batchbox_oldest_job_seconds", stage=stage) or 0) < 60
     assert value(metrics, "batchbox_flag", flag="PAUSE") == 1
     assert value(metrics, "batchbox_needs_person") == 1
+    assert value(metrics, "batchbox_answers_at_risk") == 3
     metrics.gauge(Condition(problem="529", fix="nothing to do: it is tried again", scanned_at=now))
     assert value(metrics, "batchbox_jobs", stage=stage) == 0
     assert (value(metrics, "batchbox_stopped"), value(metrics, "batchbox_needs_person")) == (1, 0)

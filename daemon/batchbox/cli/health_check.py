@@ -120,6 +120,7 @@ def _measure(found: Survey, now: datetime) -> dict[str, Figure]:
         Figure("waiting", waiting),
         Figure("waiting_oldest", age(since), "s", WAITING),
         Figure("held", len(found.held) + found.others_held, "", 0),
+        Figure("at_risk", len(found.health.deadlines), "", critical=0),
         Figure("heartbeat", age(found.health.time), "s", *HEARTBEAT),
     )
     return {figure.name: figure for figure in figures}
@@ -146,6 +147,9 @@ def _judge_daemon(found: Survey, figures: dict[str, Figure]) -> Iterator[Finding
 def _judge_files(found: Survey, figures: dict[str, Figure]) -> Iterator[Finding]:
     held, oldest, waiting = figures["held"], figures["oldest"], figures["waiting_oldest"]
     yield from held.judge(f"{held.value} held for a person", SEE_STATUS)
+    at_risk = figures["at_risk"]
+    files = "1 file" if at_risk.value == 1 else f"{at_risk.value:,} files"
+    yield from at_risk.judge(f"answers of {files} will be deleted soon by the API", SEE_STATUS)
     yield from oldest.judge(f"the oldest file is under way for {_spell_age(oldest.value)}", SEE_STATUS)
     if found.health.flags:
         return

@@ -71,6 +71,7 @@ MEASURES = {
         GAUGE, "since the oldest of them came to be as it is (ctime), 0 if there is none"
     ),
     "batchbox_jobs_held": Measure(GAUGE, "files that wait for a person, in hold/"),
+    "batchbox_answers_at_risk": Measure(GAUGE, "files whose answers the API deletes soon"),
     "batchbox_flag": Measure(GAUGE, "1 while control/PAUSE or control/DRAIN stands", ("flag",)),
     "batchbox_offline": Measure(GAUGE, "1 while the spool is not there"),
     "batchbox_stopped": Measure(GAUGE, "1 while sending or asking does not work, or the spool is not there"),

@@ -158,6 +158,7 @@ class Metrics:
         since = condition.waiting_since if condition.waiting else ""
         self._set("batchbox_inbox_oldest_seconds", self._age(since))
         self._set("batchbox_jobs_held", condition.held)
+        self._set("batchbox_answers_at_risk", condition.at_risk)
         self._set("batchbox_offline", condition.offline)
         self._set("batchbox_stopped", bool(condition.problem))
         self._set("batchbox_needs_person", bool(condition.problem) and needs_person(condition.fix))

@@ -45,6 +45,17 @@ class ArchiveSize(BaseModel):
     oldest: str | None
 
 
+class AtRisk(Trouble):
+    """A file whose answers the API deletes at that time, and that are not here."""
+
+    job: str
+    file: str
+    queue: str
+    batch: str | None
+    at: AwareDatetime
+    urgent: bool
+
+
 class Health(BaseModel):
     """All of it."""
 
@@ -57,6 +68,7 @@ class Health(BaseModel):
     waiting: list[WaitingFile] = Field(default_factory=list)
     waiting_total: int = 0
     waiting_since: AwareDatetime | None = None
+    deadlines: list[AtRisk] = Field(default_factory=list)
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
     commands: dict[str, Trouble] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
