@@ -1,6 +1,8 @@
 """A daemon without a network: it reaches the API by a UNIX socket, and nothing else changes."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from batchbox.sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
@@ -29,3 +31,20 @@ def test_while_the_relay_is_away(box: Box, sandbox: Sandbox, tmp_path: Path) -> 
         with gated(sandbox.url, door=door):
             assert box.await_receipt("q")["status"] == "succeeded"
     assert len(sandbox.batches()) == 1
+
+
+def test_doctor_goes_the_same_way(box: Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """It finds the key accepted through the socket, and says what to do where there is none."""
+    door = tmp_path / "door"
+    way = {"ANTHROPIC_BASE_URL": NOWHERE, "BATCHBOX_API_SOCKET": str(door)}
+    without = {check["check"]: check for check in _examine(box, way)}
+    assert without["connection"]["verdict"] == "problem"
+    assert "batchbox-relay.socket" in without["connection"]["fix"]
+    with gated(sandbox.url, door=door):
+        through = {check["check"]: check for check in _examine(box, way)}
+    assert through["key"]["verdict"] == "ok"
+
+
+def _examine(box: Box, way: dict[str, str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(box.command("doctor", "--json", **way).stdout)["checks"]
+    return found

@@ -3,10 +3,11 @@
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import httpx2
@@ -20,10 +21,12 @@ LISTED = 100
 SHOWN = 3
 CLOCK_SECONDS = 60
 PORTS = {"http": 80, "https": 443}
+NO_DOOR = ("there is no such socket", "check api_socket; is batchbox-relay.socket enabled?")
 CONNECTING = {
     errno.ECONNREFUSED: ("nothing listens there", "check base_url; is the gateway or the sandbox running?"),
     errno.ENETUNREACH: ("there is no route to it", "check the network, and IPAddressAllow= of the unit"),
     errno.EHOSTUNREACH: ("there is no route to it", "check the network, and IPAddressAllow= of the unit"),
+    errno.ENOENT: NO_DOOR,
     errno.EPERM: (
         "a firewall of this machine forbids it",
         "check the firewall, and IPAddressAllow= of the unit",
@@ -45,10 +48,16 @@ VERIFYING = {  # X509_V_ERR_* of openssl/x509_vfy.h
 }
 
 
-def check_way(base_url: str) -> Iterator[Check]:
-    """Look the host up, connect and shake hands, each step only if the one before went well."""
+def check_way(base_url: str, door: Path | None = None) -> Iterator[Check]:
+    """Look the host up, connect and shake hands, each step only if the one before went well.
+
+    *door*: a UNIX socket to go through; then a relay behind it looks the host up.
+    """
     url = urlsplit(base_url)
     host, port = url.hostname or "", url.port or PORTS[url.scheme]
+    if door:
+        yield _check_connection(url, str(door), lambda: _open_door(door))
+        return
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -60,24 +69,37 @@ def check_way(base_url: str) -> Iterator[Check]:
     yield Check(
         "address", f"{host} is {', '.join(addresses[:SHOWN])}{', …' if len(addresses) > SHOWN else ''}"
     )
-    yield _check_connection(url, host, port)
+    place = f"{host}:{port}"
+    yield _check_connection(url, place, lambda: socket.create_connection((host, port), CONNECT_SECONDS))
 
 
-def _check_connection(url: SplitResult, host: str, port: int) -> Check:
+def _open_door(door: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(CONNECT_SECONDS)
     try:
-        with socket.create_connection((host, port), CONNECT_SECONDS) as connection:
-            return _shake_hands(connection, host) if url.scheme == "https" else _warn_plain(host, port)
+        connection.connect(str(door))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_connection(url: SplitResult, place: str, connect: Callable[[], socket.socket]) -> Check:
+    host = url.hostname or ""
+    try:
+        with connect() as connection:
+            return _shake_hands(connection, host) if url.scheme == "https" else _warn_plain(host, place)
     except ssl.SSLCertVerificationError as error:
         why = VERIFYING.get(error.verify_code, f"cannot be trusted: {error.verify_message}")
         fix = "nothing is sent there; batchbox trusts whom this machine trusts"
         return accuse("connection", f"the certificate of {host} {why}", fix)
     except ssl.SSLError as error:
         fix = "check base_url: https where the other side speaks http, or a proxy in between?"
-        return accuse("connection", f"{host}:{port} does not speak TLS as it should ({error.reason})", fix)
+        return accuse("connection", f"{place} does not speak TLS as it should ({error.reason})", fix)
     except OSError as error:
         why, fix = CONNECTING.get(error.errno or 0, NO_ANSWER)
         detail = f" ({error.strerror})" if error.strerror else ""
-        return accuse("connection", f"{host}:{port} cannot be reached: {why}{detail}", fix)
+        return accuse("connection", f"{place} cannot be reached: {why}{detail}", fix)
 
 
 def _shake_hands(connection: socket.socket, host: str) -> Check:
@@ -86,8 +108,8 @@ def _shake_hands(connection: socket.socket, host: str) -> Check:
         return Check("connection", f"{secure.version()} with {host}, whose certificate is good")
 
 
-def _warn_plain(host: str, port: int) -> Check:
-    told = f"{host}:{port} answers, without TLS"
+def _warn_plain(host: str, place: str) -> Check:
+    told = f"{place} answers, without TLS"
     if host in ("localhost", "127.0.0.1", "::1"):
         return Check("connection", told)
     return warn("connection", told, "the key and the prompts go there as plain text: use https in base_url")

@@ -179,11 +179,11 @@ def _check_network(layout: Layout | None, key: str, settings: Settings) -> Itera
     from batchbox.api.client import AnthropicApi  # noqa: PLC0415
     from batchbox.api.reach import check_key, check_way  # noqa: PLC0415
 
-    way = list(check_way(settings.base_url))
+    way = list(check_way(settings.base_url, settings.api_socket))
     yield from way
     if not key or worst(way) is Verdict.PROBLEM:
         return
-    api = AnthropicApi(lambda: key, settings.base_url)
+    api = AnthropicApi(lambda: key, settings.base_url, door=settings.api_socket)
     try:
         checks, page, now = check_key(api, SystemClock())
     finally:
