@@ -1,6 +1,5 @@
 """`doctor`: whether everything is as batchbox needs it. Changes nothing, pays nothing, shows no key."""
 
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.options import JsonOption, SpoolOption
-from batchbox.cli.page import tell
+from batchbox.cli.page import tell, tell_json
 from batchbox.clock import SystemClock
 from batchbox.core.checkup import Check, Verdict, accuse, count, warn, worst
 from batchbox.core.errors import NOT_ALL_WELL, UNFIT, Stop
@@ -21,6 +20,7 @@ from batchbox.core.storage import Page
 from batchbox.engine.intake import ROOM_FACTOR
 from batchbox.service import surroundings
 from batchbox.service.key import read_key
+from batchbox.service.logs import set_up_logs
 from batchbox.settings import PUBLIC_URL, Settings, unknown_variables
 from batchbox.spool import fitness, liveness, rights
 from batchbox.spool.layout import Layout
@@ -46,6 +46,7 @@ def doctor(
 
     Looks at settings, spool, disk, limits, network, key and clock. Changes nothing and costs nothing.
     """
+    set_up_logs("auto")  # else what is only there to be counted would be printed among the checks
     checks: list[Check] = []
     for check in _examine(spool.absolute() if spool else None, config, offline):
         checks.append(check)
@@ -56,7 +57,7 @@ def doctor(
         found = [
             {"check": one.name, "verdict": one.verdict, "found": one.found, "fix": one.fix} for one in checks
         ]
-        typer.echo(json.dumps({"verdict": verdict, "checks": found}, indent=2, ensure_ascii=False))
+        tell_json({"verdict": verdict, "checks": found})
     else:
         _tell_sum(checks)
     raise typer.Exit(CODES[verdict])
