@@ -18,6 +18,7 @@ from batchbox.api.client import AnthropicApi
 from batchbox.clock import SystemClock
 from batchbox.core.condition import Pulses
 from batchbox.core.errors import INTERRUPTED
+from batchbox.core.names import show
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
@@ -91,7 +92,7 @@ def run_daemon(
 
 def _export(spool: FolderSpool, settings: Settings) -> Export:
     """Count from now on; what is counted is handed out at each beat."""
-    metrics = Metrics(SystemClock(), __version__, str(spool.layout.root))
+    metrics = Metrics(SystemClock(), __version__, show(os.fsencode(spool.layout.root)))
     path = spool.layout.metrics
     export = Export(
         metrics, SystemClock(), lambda data: replace_loosely(path, data, READABLE), settings.metrics_listen

@@ -31,6 +31,8 @@ from batchbox.core.slips import Slip, Step, WrongSettings, find_line, nearest
 PREFIX = "BATCHBOX_"
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
 A_FLAG = "a flag"
+SHOWN = 20  # mistakes
+SHOWN_CHARS = 200  # of a value
 PUBLIC_URL = "https://api.anthropic.com"
 
 # read once, by what is made of them at the start
@@ -235,7 +237,9 @@ def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -
         return FromFile(**given)
     except ValidationError as error:
         places = _Places(readable, text, environ, by_flag)
-        raise WrongSettings(places.explain(one) for one in error.errors()) from None
+        errors = error.errors()
+        slips = [places.explain(one) for one in errors[:SHOWN]]
+        raise WrongSettings(slips, more=len(errors) - len(slips)) from None
     except SettingsError:
         fix = "write it in JSON, or as tables [queue.NAME] in batchbox.toml"
         raise Stop(f"{PREFIX}QUEUE is not JSON", fix, code=BAD_SETTINGS) from None
@@ -250,12 +254,16 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_toml(path: Path) -> str:
+    fix = "correct it and start again"
+    if not path.is_file():  # a pipe would be waited for, for ever
+        raise Stop(f"{path} is not a file", fix, code=BAD_SETTINGS)
     try:
         text = path.read_text(encoding="utf-8")
         tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        fix = "correct it and start again"
         raise Stop(f"{path} cannot be read: {error}", fix, code=BAD_SETTINGS) from None
+    except RecursionError:
+        raise Stop(f"{path} cannot be read: it is nested too deep", fix, code=BAD_SETTINGS) from None
     return text
 
 
@@ -281,7 +289,7 @@ class _Places:
             )
         told = f"{name}: {error['msg']}" if line or where == A_FLAG or name != top else error["msg"]
         hidden = "@" in str(error["input"])
-        shown = "not shown: it may hold a password" if hidden else repr(error["input"])
+        shown = "not shown: it may hold a password" if hidden else repr(error["input"])[:SHOWN_CHARS]
         return Slip(where, line, told, f"it is {shown} now")
 
     def _find(self, place: tuple[Step, ...]) -> tuple[str, int]:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from batchbox.core.retention import Limits, Retention
+from batchbox.core.retention import Kept, Limits, Retention
+from batchbox.engine.upkeep import Upkeep
 from batchbox.settings import load_settings
 from tests.engine.conftest import Log, Start, health, told
 from tests.support.daemon import request
@@ -232,3 +233,23 @@ def test_how_long_it_is_kept(tmp_path: Path) -> None:
     assert load_settings(toml, {}).retention("done") == Retention(Limits(days=30), own)
     own = {"short": Limits(), "large": Limits(days=2)}
     assert load_settings(toml, {}).retention("rejected") == Retention(Limits(bytes=1000), own)
+
+
+def test_a_pause_stops_a_removal_that_has_begun(start: Start, log: Log) -> None:
+    """What was not removed by then stays, and goes once the flag is down; it is not called stuck."""
+    engine = start(**SELDOM)
+    archive(engine, 3)
+    flag = engine.root / "control" / "PAUSE"
+    outdated = engine.ctx.spool.archives.survey("done")
+    upkeep = Upkeep(engine.ctx, engine.loop.memory, engine.mailbox, lambda work: work())
+    tried: list[Kept] = []
+    allowed = upkeep.while_allowed(outdated, tried)
+    assert next(allowed) == outdated[0]
+    flag.touch()
+    assert list(allowed) == []
+    assert tried == outdated[:1]
+    flag.unlink()
+    set_to(engine, keep_done_bytes=0)
+    engine.run_for(2 * HOUR)
+    assert finished(engine) == []
+    assert told(log, "archive.stuck") == []

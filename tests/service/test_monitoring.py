@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.clock import SystemClock
 from batchbox.service.events import EVENTS
 from batchbox.service.measures import MEASURES
-from batchbox.service.metrics import FLAGS, KINDS, STAGE_NAMES, Metrics
+from batchbox.service.metrics import FLAGS, KINDS, STAGE_NAMES
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "systemd" / "monitoring" / "batchbox.rules.yml"  # JSON, which is YAML: no parser is needed
@@ -20,7 +19,6 @@ DASHBOARD = ROOT / "systemd" / "monitoring" / "batchbox.dashboard.json"
 PAGE = ROOT / "docs" / "observe.md"
 
 PROMTOOL = shutil.which("promtool")
-PROCESS = {"start_time_seconds", "resident_memory_bytes", "cpu_seconds_total"}  # of prometheus_client
 SAMPLES = {sample: measure for name, measure in MEASURES.items() for sample in measure.samples(name)}
 KNOWN = {"stage": {*STAGE_NAMES}, "event": {*EVENTS}, "flag": {*FLAGS}, "kind": {*KINDS}}
 SELECTOR = re.compile(r"(batchbox_[a-z_]+)(\{[^}]*\})?")
@@ -50,20 +48,11 @@ def test_an_expression_asks_for_what_there_is(expression: str) -> None:
     selectors = SELECTOR.findall(expression)
     assert selectors
     for name, labels in selectors:
-        if name.removeprefix("batchbox_process_") in PROCESS:
-            continue
         measure = SAMPLES[name]
         for label, how, value in MATCHER.findall(labels):
             assert label in {*measure.labels} | ALWAYS, expression
             values = set(value.split("|") if "~" in how else [value])
             assert label not in KNOWN or values <= KNOWN[label], expression
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the kernel tells it in /proc")
-def test_the_process_metrics_exist() -> None:
-    """Those that the library adds go by the names that are asked for."""
-    names = {family.name for family in Metrics(SystemClock(), "1", "/srv").registry.collect()}
-    assert {f"batchbox_process_{name.removesuffix('_total')}" for name in PROCESS} <= names
 
 
 def test_each_rule_says_what_to_do() -> None:

@@ -1,6 +1,7 @@
 """`pause`, `drain`, `resume`, `hold` and `retry` as an operator types them."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -127,3 +128,30 @@ def test_retry_of_what_waits_for_nothing_leaves_no_command(box: Box, sandbox: Sa
     assert DOWN in say(box, "retry", "q.jsonl")
     assert json.loads(box.command("retry", "q.jsonl", "--json").stdout)["left"] is None
     assert not list((box.root / "control").iterdir())
+
+
+def test_retry_drops_no_other_files_errors(box: Box, sandbox: Sandbox) -> None:
+    """A name that was free again has another file's errors: they are not taken for those of the first."""
+    sandbox.outcome("question b", "errored", times=2, error_type="invalid_request_error", message="no")
+    with box.running():
+        jobs = []
+        for number, line in enumerate((request("b"), request("b", more="other")), start=1):
+            for path in box.root.glob("outbox/*"):
+                path.unlink()  # a reader takes what is for him
+            box.drop("q.jsonl", line)
+            jobs.append(box.await_receipt("q")["job"])
+            wait_for(lambda: box.status()["finished"] == number, "the archive")  # noqa: B023
+        assert "is not what was published for this file" in say(box, "retry", jobs[0], code=2)
+        assert "dropped again" in say(box, "retry", jobs[1])
+        box.await_receipt("q.retry")
+
+
+def test_a_name_in_control_that_no_text_can_hold(box: Box) -> None:
+    """It is told with the rest, and hides nothing of it."""
+    os.close(os.open(os.fsencode(box.root) + b"/control/cancel-\xff", os.O_CREAT | os.O_WRONLY))
+    box.command("pause")
+    with box.running() as daemon:
+        wait_for(lambda: daemon.events("command.refused"), "the refusal")
+        wait_for(lambda: box.status()["flags"] == ["PAUSE"], "the health")
+        assert "cancel-%FF" in (box.root / "state" / "health.json").read_text()
+        assert "is no command" in say(box, "status")

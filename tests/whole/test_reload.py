@@ -1,5 +1,6 @@
 """SIGHUP: the settings are read again; what cannot be applied is named, and a wrong file changes nothing."""
 
+import os
 import signal
 from typing import Any
 
@@ -39,7 +40,15 @@ def test_what_needs_a_restart_is_named(box: Box) -> None:
         assert daemon.events("settings.reloaded")[-1]["changed"] == ["transfers"]
 
 
-@pytest.mark.parametrize("text", ["modle = 'x'", "transfers = 0", "not toml at all", "queue = 3"])
+NESTED = f"x = {'[' * 5000}{']' * 5000}"
+MANY = "\n".join(f"wrong_{number} = 1" for number in range(3000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["modle = 'x'", "transfers = 0", "not toml at all", "queue = 3", NESTED, MANY],
+    ids=["name", "value", "text", "type", "nested", "many"],
+)
 def test_a_wrong_file_changes_nothing(box: Box, text: str) -> None:
     """The daemon says what is wrong and goes on with what held before."""
     settings = box.root / "batchbox.toml"
@@ -50,3 +59,13 @@ def test_a_wrong_file_changes_nothing(box: Box, text: str) -> None:
         assert "the old ones hold" in reload(daemon, "settings.refused")["fix"]
         box.drop("q.jsonl", request("a") + b"oops\n")
         assert box.await_receipt("q")["status"] == "partial"
+
+
+def test_what_is_no_file_keeps_nobody_waiting(box: Box) -> None:
+    """A pipe in the place of the settings is refused, not read."""
+    with box.running() as daemon:
+        wait_for(lambda: daemon.events("daemon.started"), "the start")
+        os.mkfifo(box.root / "batchbox.toml")
+        assert "is not a file" in reload(daemon, "settings.refused")["problem"]
+        box.drop("q.jsonl", request("a"))
+        assert box.await_receipt("q")["status"] == "succeeded"

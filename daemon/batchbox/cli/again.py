@@ -5,8 +5,9 @@ from pathlib import Path
 from batchbox.cli.asking import tell_asked
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest, Output
-from batchbox.core.names import errors_name, receipt_name
+from batchbox.core.names import errors_name
 from batchbox.spool.dropping import drop_file
+from batchbox.spool.durable import digest
 from batchbox.spool.layout import Layout
 from batchbox.spool.survey import find_jobs
 
@@ -14,20 +15,38 @@ from batchbox.spool.survey import find_jobs
 def drop_again(root: Path, job: Manifest, as_json: bool) -> None:
     """Drop the errors file of *job*. Raise `Stop` if there is none, or if that was done before."""
     folder = Layout(root).queue("outbox", job.source.queue)
-    source = folder / _find_errors(job).name
+    errors = _find_errors(job)
+    source = folder / errors.name
     name = f"{job.stem}.retry.jsonl"
-    again = [one.job for _, one in find_jobs(root, name) if one.source.queue == job.source.queue]
-    if again or (folder / receipt_name(f"{job.stem}.retry")).exists():
-        told = f"it is job {again[0]}" if again else "its receipt is in the outbox"
+    again = [one.job for _, one in find_jobs(root, name) if _is_made_of(one, errors, job.source.queue)]
+    if again:
         fix = "retry that one, or drop a corrected copy with batchbox drop"
-        raise Stop(f"{job.source.name} was asked again as {name}; {told}", fix, code=BAD_SETTINGS)
-    if not source.exists():
-        fix = "whoever reads the outbox has taken it: drop it with batchbox drop"
-        raise Stop(f"{source.name} is in the outbox no more", fix, code=BAD_SETTINGS)
+        problem = f"{job.source.name} was asked again as {name}; it is job {again[0]}"
+        raise Stop(problem, fix, code=BAD_SETTINGS)
+    _require_unchanged(source, errors)
     drop_file(root, source, job.source.queue, name)
     facts = {"command": "retry", "job": job.job, "file": job.source.name}
     sentence = f"what was not answered of {job.source.name} was dropped again, as {name}"
     tell_asked(root, sentence, facts | {"dropped": name, "queue": job.source.queue}, as_json)
+
+
+def _is_made_of(job: Manifest, errors: Output, queue: str) -> bool:
+    """Say whether what was dropped as *job* is that errors file; by its size, until it was read whole."""
+    is_alike = job.source.queue == queue and job.source.size == errors.size
+    return is_alike and (job.input is None or job.input.sha256 == errors.sha256)
+
+
+def _require_unchanged(source: Path, errors: Output) -> None:
+    """Raise `Stop` unless the file is there as it was published: another may have its name by now."""
+    try:
+        found = digest(source)
+    except FileNotFoundError:
+        fix = "whoever reads the outbox has taken it: drop it with batchbox drop"
+        raise Stop(f"{source.name} is in the outbox no more", fix, code=BAD_SETTINGS) from None
+    if found != (errors.size, errors.sha256):
+        problem = f"{source.name} in the outbox is not what was published for this file"
+        fix = "it was corrected, or is another file's by now: if it is what you want, batchbox drop it"
+        raise Stop(problem, fix, code=BAD_SETTINGS)
 
 
 def _find_errors(job: Manifest) -> Output:

@@ -130,7 +130,10 @@ def _read(root: Path | None, config: Path | None) -> tuple[Settings | None, list
     try:
         settings = read_settings(root, config)
     except WrongSettings as error:
-        return None, [accuse("settings", str(slip), slip.fix) for slip in error.slips] + unknown
+        more = (
+            [accuse("settings", f"{error.more:,} more mistakes", "correct these first")] if error.more else []
+        )
+        return None, [*(accuse("settings", str(slip), slip.fix) for slip in error.slips), *more, *unknown]
     except Stop as error:
         return None, [accuse("settings", error.problem, error.fix), *unknown]
     told = f"valid; {len(settings.model_fields_set) or 'none'} set, the others as built in"

@@ -10,6 +10,8 @@ from batchbox.core.errors import BAD_SETTINGS, Stop
 
 Step = str | int
 
+LONG = 1 << 16  # characters: the loop itself waits while settings are read again
+
 
 @dataclass(frozen=True, slots=True)
 class Slip:
@@ -31,24 +33,31 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 class WrongSettings(Stop):
-    """All that is wrong with the settings, at least one *slip*; those of a file in the order of its lines."""
+    """What is wrong with the settings, at least one *slip*; those of a file in the order of its lines.
 
-    def __init__(self, slips: Iterable[Slip]) -> None:
+    *more*: how many more there are.
+    """
+
+    def __init__(self, slips: Iterable[Slip], more: int = 0) -> None:
         self.slips = sorted(slips, key=lambda slip: (slip.where, slip.line))
+        self.more = more
         if len(self.slips) == 1:
             super().__init__(str(self.slips[0]), self.slips[0].fix, code=BAD_SETTINGS)
             return
         told = "".join(f"\n  {slip}\n    {slip.fix}" for slip in self.slips)
-        problem = f"{len(self.slips)} mistakes in the settings:{told}"
+        told += f"\n  and {more:,} more" if more else ""
+        problem = f"{len(self.slips) + more:,} mistakes in the settings:{told}"
         super().__init__(problem, "correct them all", code=BAD_SETTINGS)
 
 
 def find_line(text: str, place: Sequence[Step]) -> int:
     """Return the line of TOML on which what is at *place* begins, or the last step of it that is there.
 
-    0 if there is nothing of it, or the text is no TOML. The parser itself is asked, for beginnings of the
-    text: what is there after a line, and was not before, stands there.
+    0 if there is nothing of it, or the text is no TOML, or too long for it. The parser itself is asked, for
+    beginnings of the text: what is there after a line, and was not before, stands there.
     """
+    if len(text) > LONG:
+        return 0
     lines = text.splitlines(keepends=True)
     whole = _try_parse(text)
     there = [place[:end] for end in range(len(place), 0, -1) if _has(whole, place[:end])]
@@ -71,7 +80,7 @@ def find_line(text: str, place: Sequence[Step]) -> int:
 def _try_parse(text: str) -> dict[str, Any] | None:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return None
 
 

@@ -86,7 +86,9 @@ class Health:
             "deadlines": [_warn(one) for one in memory.deadlines],
             "archives": {name: _count(totals) for name, totals in memory.archives.items()},
             "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
-            "commands": {name: {"problem": one[0], "fix": one[1]} for name, one in memory.refused.items()},
+            "commands": {
+                _name(one): {"problem": why[0], "fix": why[1]} for one, why in memory.refused.items()
+            },
             "transfers": {job: _show(transfer) for job, transfer in self._ctx.transfers.look(now).items()},
         }
         if facts == self._last and now < self._next:
@@ -100,6 +102,10 @@ class Health:
 
 def _find_obstacle(waiting: list[Waiting]) -> str:
     return next((one.obstacle.problem for one in waiting if not one.obstacle.passing), "")
+
+
+def _name(command: str) -> str:
+    return show(command.encode(errors="surrogateescape"))
 
 
 def _tell(waiting: Waiting) -> dict[str, Any]:

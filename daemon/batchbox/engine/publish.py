@@ -97,6 +97,6 @@ def _put_out(ctx: Context, stored: Stored) -> Stored:
             raise TryLater(problem, "move it away; nothing is ever overwritten") from None
     facts = {"file": job.source.name, "queue": job.source.queue, "stem": job.stem, "status": job.status}
     seconds = max(0.0, (ctx.clock.now() - datetime.fromisoformat(job.taken_at)).total_seconds())
-    size = sum(output.size for output in job.outputs)
+    size = sum(output.size for output in job.outputs if output.folder == "outbox")
     log.info("job.published", job=job.job, **facts, rows=count_rows(job), bytes=size, seconds=round(seconds))
     return ctx.spool.save(job.after(Event.PUBLISHED), stored.version)

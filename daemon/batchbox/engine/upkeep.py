@@ -94,17 +94,23 @@ class Upkeep:
         candidates = (one for one in kept if one not in self._stuck)
         outdated = find_outdated(candidates, retention, self._ctx.clock.now().date())
         gone: set[Kept] = set()
-        for one in archives.remove(self._while_held(outdated)):
+        tried: list[Kept] = []
+        for one in archives.remove(self.while_allowed(outdated, tried)):
             gone.add(one)
             _tell_removed(one)
         archives.clear_up()
-        self._tell_stuck([one for one in outdated if one not in gone])
+        self._tell_stuck([one for one in tried if one not in gone])
         return sum_up(one for one in kept if one not in gone)
 
-    def _while_held(self, outdated: Iterable[Kept]) -> Iterator[Kept]:
+    def while_allowed(self, outdated: Iterable[Kept], tried: list[Kept]) -> Iterator[Kept]:
+        """Yield them, and note them as tried, until somebody puts up PAUSE."""
+        spool = self._ctx.spool
         for one in outdated:
-            if not self._ctx.spool.lease.holds(0):
+            if not spool.lease.holds(0):
                 raise Offline("the spool is not ours any more, so nothing more is removed")
+            if "PAUSE" in spool.flags():
+                return
+            tried.append(one)
             yield one
 
     def _tell_stuck(self, stuck: list[Kept]) -> None:

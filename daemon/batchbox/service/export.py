@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import HTTPServer
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 import structlog
@@ -21,6 +21,7 @@ UNIX = "unix:"
 EVERY = 15.0  # seconds, a usual time between two scrapes
 TRY_AGAIN = 60.0
 PROBE_SECONDS = 1.0
+LONGEST = 10.0  # seconds for one who asks: the next ones wait
 NO_POLLING = 86400.0  # seconds: the thread ends with the process, so it need not look whether it should
 READERS_MODE = 0o660  # of a UNIX socket: its user and its group
 
@@ -28,7 +29,7 @@ log = structlog.get_logger()
 
 
 class _Handler(MetricsHandler):
-    timeout = 5.0  # seconds of silence: one that hangs keeps the next ones waiting
+    timeout = 5.0  # seconds of silence
 
 
 class _Server(HTTPServer):
@@ -41,6 +42,16 @@ class _Server(HTTPServer):
         self.socket.bind(self.server_address)
         if isinstance(self.server_address, str):
             os.chmod(self.server_address, READERS_MODE)  # nobody can connect before it listens
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Answer, within a time: one who asks a byte at a time must not keep the others waiting for ever."""
+        end = Timer(LONGEST, request.shutdown, (socket.SHUT_RDWR,))
+        end.daemon = True
+        end.start()
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            end.cancel()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: whoever asked has gone."""
@@ -133,10 +144,12 @@ class Export:
         try:
             self._server = serve(self._metrics, where)
         except OSError as error:
-            fix = "free that address or change metrics_listen; state/metrics.prom is written all the same"
-            log.error(
-                "metrics.unavailable", problem=f"cannot listen at {where}: {error.strerror or error}", fix=fix
+            fix = (
+                "see that nobody else listens there and that a socket's folder exists, or change "
+                "metrics_listen; state/metrics.prom is written all the same"
             )
+            problem = f"cannot listen at {where}: {error.strerror or error}"
+            log.error("metrics.unavailable", problem=problem, fix=fix)
 
     def close(self) -> None:
         """Write what was counted last, and leave no socket behind."""

@@ -59,9 +59,13 @@ MEASURES = {
         "its receipt; from when it was taken where the daemon was started in between",
         buckets=ANSWERED,
     ),
+    "batchbox_cpu_seconds": Measure(COUNTER, "seconds of CPU that the daemon has used"),
     "batchbox_uncounted": Measure(COUNTER, "events that could not be counted: a bug"),
     # as it is now
     "batchbox_build": Measure(INFO, "which version runs", ("version",)),
+    "batchbox_start_timestamp_seconds": Measure(GAUGE, "when the daemon was started"),
+    "batchbox_memory_bytes": Measure(GAUGE, "its resident memory"),
+    "batchbox_open_files": Measure(GAUGE, "its open descriptors"),
     "batchbox_jobs": Measure(GAUGE, "files under way", ("stage",)),
     "batchbox_oldest_job_seconds": Measure(
         GAUGE, "since the oldest of them was taken, 0 if there is none", ("stage",)

@@ -16,7 +16,6 @@ from prometheus_client import (
     Metric,
     disable_created_metrics,
 )
-from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from batchbox.core.condition import DOING, OTHERWISE, STAGES, Condition
@@ -24,6 +23,7 @@ from batchbox.core.errors import needs_person
 from batchbox.core.manifest import JobId
 from batchbox.core.storage import Clock
 from batchbox.service.events import EVENTS
+from batchbox.service.footprint import count_open_files, measure_cpu, measure_memory
 from batchbox.service.measures import COUNTER, HISTOGRAM, INFO, MEASURES, Measure
 
 FREE = frozenset({"queue", "model", "outcome"})  # labels whose values others choose
@@ -70,7 +70,7 @@ class Metrics:
     """All of `service.measures`, in a registry of their own. *spool*: the label that all of them get."""
 
     def __init__(self, clock: Clock, version: str, spool: str) -> None:
-        # one more series each, which tells of the process's start what `batchbox_process_*` tells once
+        # one more series each, which tells of the process's start what one of ours tells once
         disable_created_metrics()  # type: ignore[no-untyped-call]
         own = CollectorRegistry()
         self.registry = CollectorRegistry()
@@ -79,9 +79,9 @@ class Metrics:
         self._few = _Few()
         self._waited: dict[JobId, float] = {}
         self._held = {name: _make(name, measure, own) for name, measure in MEASURES.items()}
-        # under a name of ours: node_exporter has metrics of its own process
-        ProcessCollector(namespace="batchbox", registry=own)
         self._held["batchbox_build"].info({"version": version})
+        self._set("batchbox_start_timestamp_seconds", clock.now().timestamp())
+        self._cpu = 0.0
         for event in EVENTS:  # from 0, so that the first is an increase
             self._of("batchbox_events", {"event": event})
 
@@ -149,6 +149,7 @@ class Metrics:
 
     def gauge(self, condition: Condition) -> None:
         """Take in how things are."""
+        self._gauge_process()
         for stage in STAGE_NAMES:
             self._set("batchbox_jobs", condition.jobs.get(stage, 0), stage=stage)
             self._set("batchbox_oldest_job_seconds", self._age(condition.oldest.get(stage, "")), stage=stage)
@@ -165,6 +166,13 @@ class Metrics:
         if condition.scanned_at:
             scanned = datetime.fromisoformat(condition.scanned_at).timestamp()
             self._set("batchbox_last_scan_timestamp_seconds", scanned)
+
+    def _gauge_process(self) -> None:
+        self._set("batchbox_memory_bytes", measure_memory())
+        self._set("batchbox_open_files", count_open_files())
+        used = measure_cpu()
+        self._add("batchbox_cpu_seconds", used - self._cpu)
+        self._cpu = used
 
     def _set(self, name: str, value: float, /, **labels: str) -> None:
         self._of(name, labels).set(value)

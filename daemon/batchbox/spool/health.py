@@ -77,7 +77,8 @@ class Health(BaseModel):
 
 def write_health(path: Path, facts: dict[str, object]) -> None:
     """Replace what stands in *path*, without waiting for the disk."""
-    replace_loosely(path, json.dumps(facts, indent=1).encode())
+    text = json.dumps(facts, indent=1, ensure_ascii=False)
+    replace_loosely(path, text.encode(errors="replace"))  # half a character would make all of it unreadable
 
 
 def replace_loosely(path: Path, data: bytes, mode: int | None = None) -> None:

@@ -157,7 +157,7 @@ def explain_hold(root: Path, job: str) -> Reason:
 
 def _asked(layout: Layout, running: bool, health: Health) -> Iterator[Asked]:
     for note in _try_list(read_commands, layout):
-        refused = health.commands.get(note.name)
+        refused = health.commands.get(show(os.fsencode(note.name)))
         problem, fix = (refused.problem, refused.fix) if refused else ("", "")
         if not read_command(note.name):
             problem, fix = "is no command", f"remove control/{note.name}; batchbox --help tells what there is"
