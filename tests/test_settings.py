@@ -183,7 +183,7 @@ def test_a_broken_file_is_told_in_a_sentence(toml: Path, content: bytes) -> None
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
     """So is a path that is no file."""
-    assert refuse(tmp_path).problem == f"{tmp_path} is not a file"
+    assert refuse(tmp_path).problem == f"{tmp_path} cannot be read: it is not a file"
 
 
 @pytest.mark.parametrize(

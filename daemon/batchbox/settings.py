@@ -32,13 +32,10 @@ PREFIX = "BATCHBOX_"
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
 A_FLAG = "a flag"
 SHOWN = 20  # mistakes
-SHOWN_CHARS = 200  # of a value
 PUBLIC_URL = "https://api.anthropic.com"
 
 # read once, by what is made of them at the start
-FIXED = frozenset(
-    {"base_url", "api_socket", "api_key_file", "answer_seconds", "log_format", "metrics_listen"}
-)
+FIXED = {"base_url", "api_socket", "api_key_file", "answer_seconds", "log_format", "metrics_listen"}
 
 YEAR = 31_536_000.0
 QUIET = 0.2
@@ -227,7 +224,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -
     url = environ.get("ANTHROPIC_BASE_URL")
     if url and PREFIX + "BASE_URL" not in environ:
         given.setdefault("base_url", url)
-    readable = path if path and path.exists() else None
+    readable = path if path and (path.exists() or path.is_symlink()) else None
     text = _read_toml(readable) if readable else ""
 
     class FromFile(Settings):
@@ -254,16 +251,14 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_toml(path: Path) -> str:
-    fix = "correct it and start again"
-    if not path.is_file():  # a pipe would be waited for, for ever
-        raise Stop(f"{path} is not a file", fix, code=BAD_SETTINGS)
     try:
+        if not path.is_file():  # a pipe would be waited for, for ever
+            raise ValueError("it is not a file")
         text = path.read_text(encoding="utf-8")
         tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:  # RecursionError: nested too deep
+        fix = "correct it and start again"
         raise Stop(f"{path} cannot be read: {error}", fix, code=BAD_SETTINGS) from None
-    except RecursionError:
-        raise Stop(f"{path} cannot be read: it is nested too deep", fix, code=BAD_SETTINGS) from None
     return text
 
 
@@ -289,7 +284,7 @@ class _Places:
             )
         told = f"{name}: {error['msg']}" if line or where == A_FLAG or name != top else error["msg"]
         hidden = "@" in str(error["input"])
-        shown = "not shown: it may hold a password" if hidden else repr(error["input"])[:SHOWN_CHARS]
+        shown = "not shown: it may hold a password" if hidden else repr(error["input"])[:200]
         return Slip(where, line, told, f"it is {shown} now")
 
     def _find(self, place: tuple[Step, ...]) -> tuple[str, int]:

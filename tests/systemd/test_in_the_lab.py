@@ -32,7 +32,10 @@ def test_from_the_start_to_an_answer(unit: Unit) -> None:
     assert results.count("\n") == 3
     unit.lab.write(f"{SPOOL}/control/PAUSE", "")
     wait_for(lambda: unit.show("StatusText") == "control/PAUSE stands; nothing to do", "the status")
-    unit.lab.run("rm", f"{SPOOL}/control/PAUSE", user="olga")
+    told = unit.lab.run("/opt/batchbox/bin/batchbox", "status", "--spool", SPOOL, user="olga").stdout
+    assert "control/PAUSE stands" in told
+    assert "not yours to see" in told
+    unit.lab.run("/opt/batchbox/bin/batchbox", "resume", "--spool", SPOOL, user="olga")
 
 
 def test_a_loop_that_is_stuck_is_killed(unit: Unit) -> None:

@@ -3,11 +3,16 @@
 import json
 import os
 import shutil
+import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from batchbox.core.commands import Command, Verb
 from batchbox.sandbox.remote import Sandbox
-from tests.support.daemon import Box, request, wait_for
+from batchbox.spool.control import leave_command, read_note
+from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
 
 DOWN = "batchbox is not running"
 
@@ -155,3 +160,37 @@ def test_a_name_in_control_that_no_text_can_hold(box: Box) -> None:
         wait_for(lambda: box.status()["flags"] == ["PAUSE"], "the health")
         assert "cancel-%FF" in (box.root / "state" / "health.json").read_text()
         assert "is no command" in say(box, "status")
+
+
+def test_two_who_retry_at_once_ask_once(box: Box, sandbox: Sandbox) -> None:
+    """One of them is told that it was done."""
+    sandbox.outcome("question b", "errored", error_type="invalid_request_error", message="no")
+    with box.running():
+        box.drop("q.jsonl", request("b"))
+        box.await_receipt("q")
+        wait_for(lambda: box.status()["finished"] == 1, "the archive")
+        words = [*PROGRAM, "retry", "q.jsonl"]
+        both = [subprocess.Popen(words, env=box.env(), stderr=subprocess.DEVNULL) for _ in range(2)]
+        assert sorted(one.wait(DEADLINE) for one in both) == [0, 2]
+        box.await_receipt("q.retry")
+    assert len(sandbox.batches()) == 2
+
+
+def test_a_time_that_no_calendar_has(box: Box) -> None:
+    """A file in control/ from beyond the year 9999 is told like any other."""
+    path = box.root / "control" / "junk"
+    path.touch()
+    found = [*path.stat()]
+    found[stat.ST_MTIME] = 10**14
+    assert read_note("junk", os.stat_result(found)).since.year == 9999
+
+
+def test_a_link_in_the_place_of_a_command(box: Box, tmp_path: Path) -> None:
+    """Nothing is made where it leads to, and the way out is told."""
+    (box.root / "control" / "PAUSE").symlink_to(tmp_path / "elsewhere")
+    assert "control/PAUSE" in say(box, "status")
+    job = "20260102T030405Z-0123456789ab"
+    (box.root / "control" / f"cancel-{job}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic link"):
+        leave_command(box.root, Command(Verb.CANCEL, job))
+    assert not (tmp_path / "elsewhere").exists()

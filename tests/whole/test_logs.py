@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import subprocess
+from contextlib import suppress
 
 import pytest
 
 from batchbox.sandbox.remote import Sandbox
 from batchbox.service.logs import is_journal
-from tests.support.daemon import Box, request, wait_for
+from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
 
 BAD_KEY = {"status": 401, "error_type": "authentication_error", "message": "invalid x-api-key"}
 
@@ -47,3 +49,32 @@ def test_a_bad_key_is_one_error_that_says_what_to_do(box: Box, sandbox: Sandbox)
     assert [one["level"] for one in stopped] == ["error"]
     assert "key" in stopped[0]["fix"]
     assert len(daemon.events("part.postponed")) == 1
+
+
+def test_one_who_reads_no_more_stops_no_work(box: Box) -> None:
+    """A log whose reader hangs costs lines, and nothing else; a stop is heard."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)  # as it is for whoever begins with it
+    with subprocess.Popen([*PROGRAM, "run"], env=box.env(), stderr=writer) as daemon:
+        box.drop("q.jsonl", request("a"))
+        box.await_receipt("q")
+        daemon.terminate()
+        assert daemon.wait(DEADLINE) == 0
+    os.close(reader)
+    os.close(writer)
+
+
+def test_an_outage_of_asking_that_comes_back_is_told_again(box: Box, sandbox: Sandbox) -> None:
+    """Its end is told, so that the next one is no repetition."""
+    with box.running() as daemon:
+        for number in (1, 2):
+            box.drop(f"{number}.jsonl", request("a"))
+            wait_for(lambda: len(daemon.events("part.submitted")) == number, "the batch")  # noqa: B023
+            sandbox.order("list", "refuse", times=1, **BAD_KEY)
+            wait_for(lambda: len(daemon.events("api.answered")) == number, "the end")  # noqa: B023
+            box.await_receipt(f"{number}")
+    assert len(daemon.events("api.unreachable")) == 2

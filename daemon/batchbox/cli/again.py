@@ -7,13 +7,18 @@ from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest, Output
 from batchbox.core.names import errors_name
 from batchbox.spool.dropping import drop_file
-from batchbox.spool.durable import digest
+from batchbox.spool.durable import digest, locked
 from batchbox.spool.layout import Layout
-from batchbox.spool.survey import find_jobs
+from batchbox.spool.survey import find_folder, find_jobs
 
 
 def drop_again(root: Path, job: Manifest, as_json: bool) -> None:
     """Drop the errors file of *job*. Raise `Stop` if there is none, or if that was done before."""
+    with locked(find_folder(root, job.job)):  # two at once would each find that nobody has
+        _drop(root, job, as_json)
+
+
+def _drop(root: Path, job: Manifest, as_json: bool) -> None:
     folder = Layout(root).queue("outbox", job.source.queue)
     errors = _find_errors(job)
     source = folder / errors.name

@@ -1,5 +1,7 @@
 """How a wish is left and told: which job is meant, what is put into control/, and whether anyone is there."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,15 @@ from batchbox.spool.layout import Layout
 from batchbox.spool.marker import is_held, name_network
 from batchbox.spool.survey import find_jobs, is_hidden
 
+FIXES = {  # where control/ cannot be written for another reason than its owner
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+    errno.EROFS: "the disk is read-only: see the kernel's log for why",
+    errno.ELOOP: "a link lies there in its place: remove it",
+    errno.ENXIO: "something that is no file lies there in its place: remove it",
+    errno.EISDIR: "a folder lies there in its place: remove it",
+    errno.ENOTDIR: "control is no folder: move it away",
+}
 WHY_NOT = {
     "work": "is under way: it does not wait for a person",
     "hold": "is held already",
@@ -45,7 +56,7 @@ def strip_place(text: str) -> str:
 
 def refuse_unknown(root: Path, text: str) -> Stop:
     """Return why nothing that *text* means can be found."""
-    if text and (root / "inbox" / text).exists():
+    if text and os.access(root / "inbox" / text, os.F_OK):
         fix = "batchbox status says why; to keep it from being taken, move it out of inbox/"
         return Stop(f"{text} was not taken yet", fix, code=BAD_SETTINGS)
     if is_hidden(root):
@@ -69,7 +80,8 @@ def explaining(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         found = Layout(root).control
-        fix = f"nothing was changed; ask as a user who may write there: ls -ld {found}"
+        todo = FIXES.get(error.errno or 0, f"ask as a user who may write there: ls -ld {found}")
+        fix = f"nothing was changed; {todo}"
         raise Stop(f"{found} cannot be written: {error.strerror}", fix, code=NO_SPOOL) from None
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from batchbox.spool.layout import SETTINGS
+from batchbox.spool.layout import SETTINGS, Layout
+from batchbox.spool.manifests import refuse_newer
 from batchbox.spool.marker import make_spool
 from batchbox.spool.takeover import take_over
 
@@ -31,6 +32,7 @@ def init(
     root = spool.absolute()
     if takes_over:
         _take_over(root)
+    refuse_newer(Layout(root))
     make_spool(root)
     settings = root / SETTINGS
     if not settings.exists():

@@ -11,7 +11,7 @@ from batchbox.core.commands import read_command
 from batchbox.core.condition import name_stage
 from batchbox.core.manifest import Manifest
 from batchbox.spool.health import Progress, Trouble
-from batchbox.spool.survey import Asked, Glance, HeldJob, Survey
+from batchbox.spool.survey import Asked, Glance, HeldJob, Survey, is_hidden
 
 MEGA = 1e6
 NAME_WIDTH = 28
@@ -103,6 +103,9 @@ def _write_row(name: str, *texts: str) -> Iterator[str]:
 
 
 def _write_jobs(found: Survey, now: datetime) -> Iterator[str]:
+    if is_hidden(found.root):
+        yield from flow("Files under way are not yours to see: ask as the spool's user", "")
+        yield ""
     everyone: list[Manifest | Glance] = [*found.jobs, *found.others]
     if not everyone:
         return

@@ -1,6 +1,7 @@
 """`run`: the daemon, in the foreground."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ def run(
 
 
 def _work(root: Path, config: Path | None, notifier: Notifier, until_idle: bool) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that could be read again
     settings = read_settings(root, config)
     set_up_logs(settings.log_format)
     forbid_dumps()

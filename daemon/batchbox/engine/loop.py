@@ -226,6 +226,8 @@ class Loop:
         self._agenda.wake_by(now)
         self.memory.next_poll = now + (self._ctx.settings.poll_seconds or self.memory.poll_interval(today))
         if isinstance(mail.result, Polled):
+            if self.memory.read.problem:
+                log.info("api.answered")
             self.memory.read = Backoff()
             self.memory.note_poll(mail.result, now, today)
             self._polled = tell_poll(mail.result, self._polled)

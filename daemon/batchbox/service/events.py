@@ -62,6 +62,7 @@ EVENTS = {
     ),
     "job.held": Event("it waits in hold/ for a person", ("job", *TROUBLE), (ERROR,)),
     "jobs.held": Event("so many wait in hold/ for a person", ("jobs", *TROUBLE), (ERROR,), ()),
+    "jobs.none_held": Event("nothing waits in hold/ any more"),
     "job.released": Event("it was moved back from hold/ by hand", ("job",)),
     "job.called_off": Event("canceled: what was not sent stays unsent", ("job",)),
     "job.suspected": Event("the process may have died of it; it runs alone", ("job", "deaths"), (WARNING,)),
@@ -120,6 +121,7 @@ EVENTS = {
     "api.unreachable": Event(
         "asking for batches does not work", ("job", *TROUBLE, "trace"), (WARNING, ERROR), ()
     ),
+    "api.answered": Event("asking for batches works again"),
     "sending.stopped": Event("nothing can be sent for now", ("job", *TROUBLE, "trace"), (WARNING, ERROR), ()),
 }
 
@@ -127,5 +129,6 @@ ENDS = {  # what proves that a trouble is over, so that its next time is told at
     "spool.online": ("spool.offline",),
     "flag.lifted": ("flag.stands",),
     "part.submitted": ("sending.stopped", "part.postponed"),
-    "batches.polled": ("api.unreachable", "batch.unknown"),
+    "api.answered": ("api.unreachable", "batch.unknown"),
+    "jobs.none_held": ("jobs.held",),
 }

@@ -8,6 +8,7 @@ the SDK and its transport would log prompts at DEBUG, so they are held at WARNIN
 
 import logging
 import os
+import select
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from batchbox.clock import SystemClock
 from batchbox.service.reminders import Reminders
 
 STDERR = 2
+PATIENCE = 1000  # milliseconds
 SYSLOG_LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 PLAIN = structlog.dev.plain_traceback  # the usual one shows local values: the key and prompts among them
 LOUD = {"anthropic": "WARNING", "httpx2": "WARNING", "httpcore2": "WARNING", "watchdog": "ERROR"}
@@ -31,12 +33,26 @@ class _Lossy:
     Not through `sys.stderr`: what that could not write it would try again at exit, and fail the program.
     """
 
+    def __init__(self) -> None:
+        self._is_cut = False  # the last line is there in part: the next begins on one of its own
+        self._patience = PATIENCE
+
     def write(self, text: str) -> None:
-        """Write what can be written."""
-        left = text.encode(errors="backslashreplace")
+        """Write what can be written; one who reads no more is waited for once, and then for no line."""
+        left = (b"\n" if self._is_cut else b"") + text.encode(errors="backslashreplace")
+        whole = len(left)
         with suppress(OSError):
-            while left:
-                left = left[os.write(STDERR, left) :]
+            while left and self._is_ready():
+                left = left[os.write(STDERR, left[: select.PIPE_BUF]) :]
+        self._is_cut = 0 < len(left) < whole or (self._is_cut and len(left) == whole)
+
+    def _is_ready(self) -> bool:
+        """Say whether so much as PIPE_BUF can be written without waiting (poll(2), pipe(7))."""
+        asked = select.poll()
+        asked.register(STDERR, select.POLLOUT)
+        ready = bool(asked.poll(self._patience))
+        self._patience = PATIENCE if ready else 0
+        return ready
 
     def flush(self) -> None:
         """Do nothing: every line is out, or lost."""

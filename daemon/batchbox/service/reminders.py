@@ -96,6 +96,8 @@ class Alarms:
         """Log what stands, and what stands no more."""
         if self._last.offline and not condition.offline:
             log.info("spool.online")
+        if self._last.held and not condition.held:
+            log.info("jobs.none_held")
         if condition.held:
             problem = f"{condition.held} files are held, and wait for a person"
             log.error("jobs.held", jobs=condition.held, problem=problem, fix="batchbox status says why")

@@ -14,6 +14,8 @@ from batchbox.spool import durable
 from batchbox.spool.layout import Layout
 
 FLAGS = ("PAUSE", "DRAIN")
+LEAVE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no link, and no pipe
+LATEST = 253402300799.0  # seconds, of the year 9999: what lies beyond no calendar here can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def remove_flag(root: Path, name: str) -> bool:
 def _leave(root: Path, name: str) -> None:
     control = Layout(root).control
     durable.make_folder(control)
-    os.close(os.open(control / name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    os.close(os.open(control / name, LEAVE, 0o644))
     _sync(control)
 
 
@@ -63,13 +65,13 @@ def _sync(control: Path) -> None:
 def read_flags(layout: Layout) -> list[Note]:
     """Return the flags that stand, whatever kind of file they are."""
     notes = ((name, _lstat(layout.control / name)) for name in FLAGS)
-    return [_note(name, found) for name, found in notes if found]
+    return [read_note(name, found) for name, found in notes if found]
 
 
 def read_commands(layout: Layout) -> list[Note]:
     """Return the files in control/ that are no flags, oldest first. Raise `OSError` if not to be seen."""
     found = sorted(_files(layout.control), key=lambda pair: (pair[1].st_mtime_ns, pair[0]))
-    return [_note(name, seen) for name, seen in found]
+    return [read_note(name, seen) for name, seen in found]
 
 
 def _files(control: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -90,8 +92,11 @@ def _lstat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _note(name: str, found: os.stat_result) -> Note:
-    return Note(name, datetime.fromtimestamp(found.st_mtime, UTC), _name_user(found.st_uid))
+def read_note(name: str, found: os.stat_result) -> Note:
+    """Return what the file of that *name* says by being there."""
+    return Note(
+        name, datetime.fromtimestamp(min(max(found.st_mtime, 0.0), LATEST), UTC), _name_user(found.st_uid)
+    )
 
 
 def _name_user(number: int) -> str:

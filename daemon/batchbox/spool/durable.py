@@ -8,6 +8,7 @@ without that, btrfs has been seen to show a moved file in both after a power cut
 
 import ctypes
 import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -129,3 +130,14 @@ def digest(path: Path) -> tuple[int, str]:
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         return os.fstat(file.fileno()).st_size, found
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep others who lock *folder* waiting for the length of the block."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

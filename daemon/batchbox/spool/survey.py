@@ -27,9 +27,12 @@ from batchbox.spool.marker import is_held, name_network, read_marker
 
 PLACES = ("work", "hold", "done")
 ID_BEGINNING = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{0,12}")  # less might mean any
+UNTOLD = "why was not written down, or is not yours to read"
+UNTOLD_FIX = "batchbox show JOB tells its story; batchbox release JOB goes on with it where it was"
 NOT_RUNNING = "waits for batchbox to be started"
 
 M = TypeVar("M", Manifest, "Glance")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ def _held(layout: Layout, names: list[str]) -> Iterator[HeldJob]:
 def explain_hold(root: Path, job: str) -> Reason:
     """Return why a job is held and what to do about it, as far as that was written down."""
     reason = read_reason(Layout(root).held(job))
+    if not reason.since:
+        reason = Reason(problem=UNTOLD, fix=UNTOLD_FIX)
     return replace(reason, fix=re.sub(r"\bJOB\b", job, reason.fix))  # a command to be copied
 
 
@@ -166,7 +171,7 @@ def _asked(layout: Layout, running: bool, health: Health) -> Iterator[Asked]:
         yield Asked(note, problem or "is carried out as soon as its file is at rest", fix)
 
 
-def _try_list(read: Callable[[Layout], list[Note]], layout: Layout) -> list[Note]:
+def _try_list(read: Callable[[Layout], list[T]], layout: Layout) -> list[T]:
     try:
         return read(layout)
     except OSError:  # it may not be ours to read
@@ -182,12 +187,24 @@ def _try_read(folder: Path) -> Manifest | None:
 
 def _archive(layout: Layout) -> Iterator[tuple[Path, list[str]]]:
     done = layout.root / "done"
-    for day in sorted(os.listdir(done), reverse=True) if done.exists() else []:
+    try:
+        days = sorted(os.listdir(done), reverse=True)
+    except OSError:  # it is not there, or not ours to read
+        return
+    for day in days:
         yield done / day, _job_names(done / day)
 
 
+def find_folder(root: Path, job: str) -> Path:
+    """Return the folder of a finished job. Raise `Stop` if it is no more."""
+    for day, names in _archive(Layout(root)):
+        if job in names:
+            return day / job
+    raise Stop(f"{job} is in done/ no more", "drop its errors file with batchbox drop", code=BAD_SETTINGS)
+
+
 def _waiting(layout: Layout) -> Iterator[WaitingFile]:
-    for incoming in inbox.scan(layout):
+    for incoming in _try_list(inbox.scan, layout):
         obstacle = incoming.obstacle
         fix = obstacle.fix if obstacle else f"batchbox run --spool {layout.root}"
         yield WaitingFile(
