@@ -149,14 +149,16 @@ def _held(layout: Layout, names: list[str]) -> Iterator[HeldJob]:
         folder = layout.held(name)
         reason, job = explain_hold(layout.root, name), _try_read(folder)
         doubts = "; ".join(part.doubt or "" for part in job.parts if part.state in HELD) if job else ""
-        yield HeldJob(name, reason.problem or doubts, reason.fix, job, reason.since)
+        yield HeldJob(
+            name, reason.problem if reason.since else doubts or UNTOLD, reason.fix, job, reason.since
+        )
 
 
 def explain_hold(root: Path, job: str) -> Reason:
     """Return why a job is held and what to do about it, as far as that was written down."""
     reason = read_reason(Layout(root).held(job))
-    if not reason.since:
-        reason = Reason(problem=UNTOLD, fix=UNTOLD_FIX)
+    if not reason.fix:
+        reason = replace(reason, problem=reason.problem or UNTOLD, fix=UNTOLD_FIX)
     return replace(reason, fix=re.sub(r"\bJOB\b", job, reason.fix))  # a command to be copied
 
 
