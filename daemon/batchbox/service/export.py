@@ -122,13 +122,15 @@ class Export:
 
     def beat(self, condition: Condition) -> None:
         """Take in how things are; write if anything is new, or it is time."""
-        self._metrics.gauge(condition)
         now = self._clock.monotonic()
         if self._listen and self._server is None and now >= self._next_try:
             self._try_to_serve(self._listen, now)
         state = (_essence(condition), self._changes)
         self._has_spool = not condition.offline
-        if state != self._written or now >= self._next_write:
+        is_due = state != self._written or now >= self._next_write
+        if is_due or self._server:  # in an idle second nobody would see it
+            self._metrics.gauge(condition)
+        if is_due:
             self._written, self._next_write = state, now + EVERY
             self._put_down()
 
