@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from batchbox.core.commands import FLAGS
 from batchbox.service.events import EVENTS
 from batchbox.service.measures import MEASURES
-from batchbox.service.metrics import FLAGS, KINDS, STAGE_NAMES
+from batchbox.service.metrics import KINDS, STAGE_NAMES
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "systemd" / "monitoring" / "batchbox.rules.yml"  # JSON, which is YAML: no parser is needed

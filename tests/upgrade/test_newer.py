@@ -114,7 +114,9 @@ def test_a_number_in_a_name_is_none_of_a_schema(box: Box) -> None:
     folder = box.root / "work" / JOB
     folder.mkdir()
     write_manifest(folder, make_manifest(JOB, name=b'x", "schema": 99, ".jsonl', stem='"schema": 99'))
-    FolderSpool(box.root, epoch=1).close()
+    spool = FolderSpool(box.root, epoch=1)
+    assert list(spool.jobs()) == [JOB]
+    spool.close()
 
 
 def test_a_key_that_this_schema_does_not_have(box: Box) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from batchbox.cli.doing import describe
-from batchbox.cli.overview import FLAG_MEANS, find_trouble, name_held
+from batchbox.cli.overview import find_trouble, name_held
+from batchbox.core.commands import FLAGS
 from batchbox.core.errors import BatchboxError
 from batchbox.spool.health import Trouble
 from batchbox.spool.survey import Survey, find_finished
@@ -25,7 +26,7 @@ def gather(found: Survey) -> Facts:
     """Return what is to be said of each thing in the spool: the same for as long as the thing is."""
     facts = {("daemon", ""): _tell_daemon(found)}
     for flag in found.flags:
-        facts["flag", flag.name] = f"control/{flag.name} stands: {FLAG_MEANS[flag.name]}"
+        facts["flag", flag.name] = f"control/{flag.name} stands: {FLAGS[flag.name]}"
     for what, trouble in (("sending", found.health.sending), ("asking", found.health.asking)):
         if trouble:
             facts[what, ""] = _join(f"{what} waits", trouble)

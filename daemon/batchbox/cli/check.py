@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
-from batchbox.cli.doing import count
 from batchbox.cli.options import JsonOption, SpoolOption
 from batchbox.cli.page import say, tell, tell_json
+from batchbox.core.checkup import count
 from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop
 from batchbox.core.names import show
 from batchbox.engine.ingest import measure

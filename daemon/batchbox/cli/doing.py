@@ -57,11 +57,6 @@ def moment(stamp: str | None) -> datetime | None:
     return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def count(number: int, noun: str) -> str:
-    """Return so many of them, in words."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def ago(then: datetime | None, now: datetime) -> str:
     """Say how long ago that was."""
     if not then:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from batchbox.cli.asking import explaining, tell_asked
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.core.commands import FLAGS
 from batchbox.core.storage import spell
-from batchbox.spool.control import FLAGS, put_flag, read_flags, remove_flag
+from batchbox.spool.control import put_flag, read_flags, remove_flag
 from batchbox.spool.layout import Layout
 from batchbox.spool.marker import read_marker
 

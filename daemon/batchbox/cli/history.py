@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from batchbox.cli.doing import count, describe, moment
+from batchbox.cli.doing import describe, moment
+from batchbox.core.checkup import count
 from batchbox.core.manifest import Decision, Manifest, Part
 from batchbox.core.receipt import compose_receipt
 from batchbox.core.states import UNANSWERED, JobState

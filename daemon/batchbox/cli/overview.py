@@ -7,7 +7,7 @@ from datetime import datetime
 from batchbox.cli.doing import ago, describe, moment
 from batchbox.cli.kept import write_archives, write_deadlines
 from batchbox.cli.page import WIDTH, flow, harmless, measure, pad
-from batchbox.core.commands import read_command
+from batchbox.core.commands import FLAGS, read_command
 from batchbox.core.condition import name_stage
 from batchbox.core.manifest import Manifest
 from batchbox.spool.health import Progress, Trouble
@@ -17,7 +17,6 @@ MEGA = 1e6
 NAME_WIDTH = 28
 SHOWN = 20
 SILENT = 60  # seconds without a word, after which a daemon may be stuck
-FLAG_MEANS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}
 
 
 def write_overview(found: Survey, now: datetime) -> Iterator[str]:
@@ -44,9 +43,7 @@ def _write_daemon(found: Survey, now: datetime) -> Iterator[str]:
         yield from _name(root, "batchbox is not running")
         yield f"  start it: batchbox run --spool {root}"
     for flag in found.flags:
-        told = (
-            f"control/{flag.name} stands: {FLAG_MEANS[flag.name]}; put up by {flag.by} {ago(flag.since, now)}"
-        )
+        told = f"control/{flag.name} stands: {FLAGS[flag.name]}; put up by {flag.by} {ago(flag.since, now)}"
         yield from flow(f"{told}; batchbox resume takes it down")
     for what, trouble in (("sending", health.sending), ("asking", health.asking)):
         if trouble:

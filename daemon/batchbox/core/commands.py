@@ -26,6 +26,7 @@ class Verb(StrEnum):
     RESUBMIT = "resubmit"  # take it back: send again what is undecided or gone, and pay again
 
 
+FLAGS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}  # files that stand there
 REPEATABLE = frozenset({Verb.CANCEL, Verb.HOLD})
 BACK = frozenset({Verb.RELEASE, Verb.RETRY})  # of what is held: look again, pay nothing twice
 DECISIONS_KEPT = 20  # of one job, the last

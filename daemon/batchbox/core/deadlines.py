@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from batchbox.core.manifest import Manifest, Part
-from batchbox.core.states import PartState
+from batchbox.core.states import UNANSWERED, PartState
 
 RETAINED = timedelta(days=29)
 TOLD_AFTER = timedelta(days=20)
 URGENT_AFTER = timedelta(days=27)
-UNFETCHED = frozenset({PartState.SUBMITTED, PartState.IN_DOUBT, PartState.CANDIDATES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _find(job: Manifest, is_held: bool, now: datetime) -> Deadline | None:
 
 def _sent_at(job: Manifest, part: Part) -> datetime | None:
     """Return when *part* was sent, at the earliest if that is in doubt; None if nothing is to be fetched."""
-    if part.state not in UNFETCHED:
+    if part.state not in UNANSWERED:
         return None
     if part.state is PartState.SUBMITTED:
         return _read(part.submitted_at)

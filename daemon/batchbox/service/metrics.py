@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
+from batchbox.core.commands import FLAGS
 from batchbox.core.condition import DOING, OTHERWISE, STAGES, Condition
 from batchbox.core.errors import needs_person
 from batchbox.core.manifest import JobId
@@ -30,7 +31,6 @@ FREE = frozenset({"queue", "model", "outcome"})  # labels whose values others ch
 DIFFERENT = 50  # values of each of those; the next are all "other"
 OTHER = "other"
 REMEMBERED = 10_000  # jobs
-FLAGS = ("DRAIN", "PAUSE")
 KINDS = ("input", "output", "cache_creation", "cache_read")
 STAGE_NAMES = (*DOING.values(), *(name for name, _ in STAGES), OTHERWISE)
 

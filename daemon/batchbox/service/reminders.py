@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from batchbox.core.commands import FLAGS
 from batchbox.core.condition import Condition
 from batchbox.service.events import ENDS, EVENTS
 
@@ -13,7 +14,6 @@ AFTER = (60.0, 600.0, 3600.0, 86400.0)  # seconds since it was told last; the la
 FORGOTTEN = 900.0  # seconds without it: tries are made more often, so it is over
 REMEMBERED = 1000  # troubles at once; more are a flood, and each is told
 CHANGING = re.compile(r"\(request [^)]*\)|\d+")  # what differs from one try to the next
-FLAGS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}
 
 log = structlog.get_logger()
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batchbox.core.commands import Command
+from batchbox.core.commands import FLAGS, Command
 from batchbox.spool import durable
 from batchbox.spool.layout import Layout
 
-FLAGS = ("PAUSE", "DRAIN")
 LEAVE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no link, and no pipe
 LATEST = 253402300799.0  # seconds, of the year 9999: what lies beyond no calendar here can tell
 

@@ -292,7 +292,7 @@ class FolderSpool:
 
     def flags(self) -> frozenset[str]:
         """Return the flags that stand in control/."""
-        return frozenset(name for name in control.FLAGS if durable.is_there(self.layout.control / name))
+        return frozenset(note.name for note in control.read_flags(self.layout))
 
     def report(self, health: dict[str, object]) -> None:
         """Put down how things are."""

@@ -4,15 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 from batchbox.core.checkup import Check, accuse, count, warn
+from batchbox.core.commands import FLAGS
 from batchbox.spool.health import Health, read_health
-from batchbox.spool.layout import JOB_NAME, Layout
+from batchbox.spool.hold import find_jobs
+from batchbox.spool.layout import Layout
 from batchbox.spool.marker import is_held
 
 SILENCE_SECONDS = 60
-FLAGS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}
 
 
 def find_daemon(layout: Layout) -> Health | None:
@@ -37,7 +37,12 @@ def check_daemon(layout: Layout, health: Health | None, unit: str, now: datetime
             yield warn(
                 "flags", f"control/{flag} stands: {meaning}", f"to go on: rm {layout.root}/control/{flag}"
             )
-    held = _count_jobs(layout.root / "hold")
+    with suppress(OSError):
+        yield from _check_held(layout)
+
+
+def _check_held(layout: Layout) -> Iterator[Check]:
+    held = len(find_jobs(layout))
     if held:
         fix = f"batchbox status --spool {layout.root} tells why, and what to do"
         yield warn("held", f"{count(held, 'job')} in hold/ for a person to decide", fix)
@@ -53,9 +58,3 @@ def _check_pulse(health: Health, where: str, now: datetime) -> Check:
         fix = "it may hang, or its clock was set: look at its log; to end it at any moment is safe"
         return accuse("daemon", f"{who}; it last said how it is {silent:,.0f} s ago", fix)
     return Check("daemon", f"{who}; it said how it is {max(silent, 0):.0f} s ago")
-
-
-def _count_jobs(folder: Path) -> int:
-    with suppress(OSError):
-        return sum(1 for name in os.listdir(folder) if JOB_NAME.fullmatch(name))
-    return 0
