@@ -87,7 +87,7 @@ def _files(control: Path) -> Iterator[tuple[str, os.stat_result]]:
 def _lstat(path: Path) -> os.stat_result | None:
     try:
         return os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
