@@ -10,13 +10,8 @@ from pydantic import ValidationError
 
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Request, read_line
-from batchbox.settings import (
-    PUBLIC_URL,
-    QUIET,
-    QUIET_BLIND,
-    Settings,
-    load_settings,
-)
+from batchbox.settings import PUBLIC_URL, QUIET, QUIET_BLIND, Settings
+from batchbox.sources import load_settings
 
 SECRET = "sk-ant-made-up"
 

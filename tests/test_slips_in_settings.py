@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batchbox.core.errors import Stop
-from batchbox.settings import load_settings
+from batchbox.sources import load_settings
 
 THREE = """\
 # three mistakes

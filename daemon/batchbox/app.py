@@ -28,7 +28,8 @@ from batchbox.service.metrics import Metrics
 from batchbox.service.notify import Notifier
 from batchbox.service.reload import reload_settings
 from batchbox.service.reminders import Alarms
-from batchbox.settings import Settings, unknown_variables
+from batchbox.settings import Settings
+from batchbox.sources import unknown_variables
 from batchbox.spool.folder import FolderSpool
 from batchbox.spool.health import replace_loosely
 from batchbox.spool.hints import watch_inbox

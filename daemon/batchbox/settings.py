@@ -3,35 +3,28 @@
 Every name is also an environment variable, in capitals after `BATCHBOX_`. The key is not a setting.
 """
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
     TomlConfigSettingsSource,
 )
 
-from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.lines import Defaults
+from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.core.slips import Slip, Step, WrongSettings, find_line, nearest
+from batchbox.queues import Budget, Notice, OutputForm, Queue, QueueRules
 
 PREFIX = "BATCHBOX_"
-NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
-A_FLAG = "a flag"
-SHOWN = 20  # mistakes
+DEFAULT_QUEUE = "default"
 PUBLIC_URL = "https://api.anthropic.com"
 
 # read once, by what is made of them at the start
@@ -41,24 +34,7 @@ YEAR = 31_536_000.0
 QUIET = 0.2
 QUIET_BLIND = 2.0
 
-
-class Queue(BaseModel):
-    """Settings of one queue; what is not given here is as for all queues."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str | None = Field(None, description="model of a line that names none")
-    max_tokens: int | None = Field(None, ge=1, description="max_tokens of a line that names none")
-    system: str | None = Field(None, description="system prompt of a line that has none")
-    params: dict[str, Any] = Field(default_factory=dict, description="more params for lines that lack them")
-    bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")
-    naming: Literal["stem", "job"] | None = Field(None, description="see naming")
-    keep_done_days: int | None = Field(None, ge=1, description="see keep_done_days")
-    keep_done_bytes: int | None = Field(None, ge=0, description="of this queue alone: see keep_done_bytes")
-    keep_rejected_days: int | None = Field(None, ge=1, description="see keep_rejected_days")
-    keep_rejected_bytes: int | None = Field(
-        None, ge=0, description="of this queue alone: see keep_rejected_bytes"
-    )
+T = TypeVar("T")
 
 
 class Settings(BaseSettings):
@@ -74,6 +50,48 @@ class Settings(BaseSettings):
     )
     naming: Literal["stem", "job"] = Field("stem", description="outbox names: NAME, or NAME.JOB")
     queue: dict[str, Queue] = Field(default_factory=dict, description="tables [queue.NAME]")
+    undeclared_queues: Literal["use", "refuse"] = Field(
+        "use",
+        description="folders of the inbox that no table declares: use them, or refuse their files",
+    )
+    betas: list[str] = Field(default_factory=list, description="beta features of the API, for every batch")
+    prompt: str | None = Field(
+        None, description="prompt made of each row of a CSV file, or of a text: {column}, {text}"
+    )
+    id_column: str | None = Field(
+        None, description="column of a CSV file that holds the ids (custom_id or id, when not set)"
+    )
+    output: list[OutputForm] | None = Field(
+        None,
+        min_length=1,
+        description="what is put out: rows (of the API), answers, csv, text (by the file's form, if not set)",
+    )
+    require_ok: bool = Field(False, description="take NAME.jsonl only once NAME.jsonl.ok lies beside it")
+    max_unpacked_bytes: int = Field(
+        10_000_000_000, ge=1, description="bytes that a packed file may unpack to"
+    )
+    max_queued_requests: int | None = Field(
+        None,
+        ge=1,
+        description="requests that may wait at the API at once (what it is found to allow, when not set)",
+    )
+    max_cost_per_file: float | None = Field(
+        None, ge=0, description="US dollars that a file may cost at most; a dearer one waits in hold/"
+    )
+    max_cost_per_day: float | None = Field(
+        None, ge=0, description="US dollars that all files sent in a day (UTC) may cost at most"
+    )
+    max_requests_per_day: int | None = Field(
+        None, ge=0, description="requests that may be sent in a day (UTC)"
+    )
+    count_requests: int = Field(
+        0, ge=0, description="requests of a file that the API is asked to count for its estimate (0: none)"
+    )
+    notify_command: list[str] | None = Field(
+        None, min_length=1, description="program, with its arguments, that is run for each receipt"
+    )
+    notify_url: str | None = Field(None, description="URL that is told of each receipt (a webhook)")
+    notify_secret_file: Path | None = Field(None, description="file with the secret that signs what is told")
 
     poll_seconds: float | None = Field(
         None,
@@ -176,7 +194,7 @@ class Settings(BaseSettings):
         toml = TomlConfigSettingsSource(settings_cls, path) if isinstance(path, Path) else None
         return (init_settings, env_settings, toml) if toml else (init_settings, env_settings)
 
-    def for_queue(self, name: str) -> "QueueRules":
+    def for_queue(self, name: str) -> QueueRules:
         """Return what holds for queue *name*, declared or not."""
         own = self.queue.get(name) or Queue()
         params: dict[str, Any] = {
@@ -190,7 +208,35 @@ class Settings(BaseSettings):
             defaults=Defaults(encoded),
             skips_bad_lines=(own.bad_lines or self.bad_lines) == "skip",
             names_by_job=(own.naming or self.naming) == "job",
+            is_refused=self.undeclared_queues == "refuse" and name not in (*self.queue, DEFAULT_QUEUE),
+            prompt=_first(own.prompt, self.prompt),
+            id_column=_first(own.id_column, self.id_column),
+            files=own.files,
+            models=own.models,
+            betas=tuple(self.betas if own.betas is None else own.betas),
+            output=tuple(own.output or self.output or ()),
+            priority=own.priority or Priority.NORMAL,
+            max_priority=own.max_priority or own.priority or Priority.NORMAL,
+            require_ok=_first(own.require_ok, self.require_ok),
+            budget=Budget(
+                _first(own.max_cost_per_file, self.max_cost_per_file),
+                own.max_cost_per_day,
+                own.max_requests_per_day,
+            ),
+            count_requests=_first(own.count_requests, self.count_requests),
+            max_unpacked_bytes=self.max_unpacked_bytes,
+            notice=self._notice(own),
         )
+
+    def _notice(self, own: Queue) -> Notice:
+        command = _first(own.notify_command, self.notify_command)
+        url = _first(own.notify_url, self.notify_url)
+        secret_file = _first(own.notify_secret_file, self.notify_secret_file)
+        return Notice(tuple(command or ()), url or "", secret_file)
+
+    def budget(self) -> Budget:
+        """Return what may be spent over all queues."""
+        return Budget(None, self.max_cost_per_day, self.max_requests_per_day)
 
     def retention(self, archive: Archive) -> Retention:
         """Return what is kept in done/ or in rejected/, and for how long."""
@@ -207,93 +253,5 @@ class Settings(BaseSettings):
         return Rules(quiet, blind, self.max_settle_seconds)
 
 
-class QueueRules(BaseModel):
-    """What holds for one queue, all told."""
-
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
-
-    defaults: Defaults
-    skips_bad_lines: bool
-    names_by_job: bool
-
-
-def load_settings(path: Path | None, environ: Mapping[str, str], **flags: Any) -> Settings:
-    """Read the settings. *path*: a batchbox.toml that may be missing. Raise `Stop` for a wrong one."""
-    given = {name: value for name, value in flags.items() if value is not None}
-    by_flag = frozenset(given)
-    url = environ.get("ANTHROPIC_BASE_URL")
-    if url and PREFIX + "BASE_URL" not in environ:
-        given.setdefault("base_url", url)
-    readable = path if path and (path.exists() or path.is_symlink()) else None
-    text = _read_toml(readable) if readable else ""
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=readable)
-
-    try:
-        return FromFile(**given)
-    except ValidationError as error:
-        places = _Places(readable, text, environ, by_flag)
-        errors = error.errors()
-        slips = [places.explain(one) for one in errors[:SHOWN]]
-        raise WrongSettings(slips, more=len(errors) - len(slips)) from None
-    except SettingsError:
-        fix = "write it in JSON, or as tables [queue.NAME] in batchbox.toml"
-        raise Stop(f"{PREFIX}QUEUE is not JSON", fix, code=BAD_SETTINGS) from None
-
-
-def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the BATCHBOX_ variables that mean nothing, each with the nearest that does."""
-    known = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS
-    given = {name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX)}
-    near = {name: nearest(name, known) for name in sorted(given - known)}
-    return {PREFIX + name: PREFIX + other if other else "" for name, other in near.items()}
-
-
-def _read_toml(path: Path) -> str:
-    try:
-        if not path.is_file():  # a pipe would be waited for, for ever
-            raise ValueError("it is not a file")
-        text = path.read_text(encoding="utf-8")
-        tomllib.loads(text)
-    except (ValueError, OSError, RecursionError) as error:  # RecursionError: nested too deep
-        fix = "correct it and start again"
-        raise Stop(f"{path} cannot be read: {error}", fix, code=BAD_SETTINGS) from None
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Where settings were set: the file and its text, the environment, the names of flags."""
-
-    path: Path | None
-    text: str
-    environ: Mapping[str, str]
-    flags: frozenset[str]
-
-    def explain(self, error: ErrorDetails) -> Slip:
-        """Name one wrong setting, where it was set, and the nearest that exists."""
-        name = ".".join(str(step) for step in error["loc"])
-        top, last = str(error["loc"][0]), str(error["loc"][-1])
-        where, line = self._find(error["loc"])
-        if error["type"] == "extra_forbidden":
-            fields = Queue.model_fields if top == "queue" else Settings.model_fields
-            near = nearest(last, fields)
-            return Slip(
-                where, line, f"{name} is not a setting", f'did you mean "{near}"?' if near else "remove it"
-            )
-        told = f"{name}: {error['msg']}" if line or where == A_FLAG or name != top else error["msg"]
-        hidden = "@" in str(error["input"])
-        shown = "not shown: it may hold a password" if hidden else repr(error["input"])[:200]
-        return Slip(where, line, told, f"it is {shown} now")
-
-    def _find(self, place: tuple[Step, ...]) -> tuple[str, int]:
-        """Return who set it, and the line in the file: flags win over the environment, that over the file."""
-        top = str(place[0])
-        if top in self.flags:
-            return A_FLAG, 0
-        if PREFIX + top.upper() in self.environ:
-            return PREFIX + top.upper(), 0
-        if top == "base_url" and "ANTHROPIC_BASE_URL" in self.environ:
-            return "ANTHROPIC_BASE_URL (base_url)", 0
-        return str(self.path), find_line(self.text, place)
+def _first(own: T | None, usual: T) -> T:
+    return usual if own is None else own

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from batchbox.core.actions import Action, Collect, Ingest, Poll, Submit
 from batchbox.core.agenda import Agenda
 from batchbox.core.backoff import Backoff
 from batchbox.core.manifest import JobId, Manifest
-from batchbox.core.plan import Action, Collect, Ingest, Poll, Submit, View, due_actions, plan
+from batchbox.core.plan import View, due_actions, plan
 from batchbox.core.states import JobState, PartState
 from batchbox.core.storage import Batch
 from tests.core.values import make_job, make_part

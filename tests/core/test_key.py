@@ -6,7 +6,8 @@ import pytest
 
 from batchbox.core.errors import NO_KEY, Stop
 from batchbox.service.key import read_key
-from batchbox.settings import Settings, load_settings, unknown_variables
+from batchbox.settings import Settings
+from batchbox.sources import load_settings, unknown_variables
 
 SECRET = "sk-ant-made-up"
 

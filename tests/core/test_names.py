@@ -12,7 +12,7 @@ LONGEST = 255
 
 
 def all_names(stem: str) -> list[str]:
-    return [*names_of(stem), rejected_name(stem)]
+    return [*names_of(stem), rejected_name(stem, ".jsonl")]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_names_of_a_stem_are_those_that_were_promised() -> None:
     """Producers wait for these very names."""
     assert names_of("a") == ("a.results.jsonl", "a.errors.jsonl", "a.receipt.json")
     assert (results_name("a"), receipt_name("a")) == (names_of("a")[0], names_of("a")[2])
-    assert rejected_name("a") == "a.jsonl"
+    assert rejected_name("a", ".csv") == "a.csv"
 
 
 def test_no_name_of_one_stem_is_a_name_of_another() -> None:

@@ -6,22 +6,10 @@ from typing import Any
 
 import pytest
 
+from batchbox.core.actions import Action, Collect, Ingest, Park, Poll, Publish, Recover, Submit
 from batchbox.core.backoff import Backoff
 from batchbox.core.manifest import Manifest
-from batchbox.core.plan import (
-    Action,
-    Collect,
-    Doubt,
-    Ingest,
-    Park,
-    Poll,
-    Publish,
-    Recover,
-    Submit,
-    View,
-    next_moment,
-    plan,
-)
+from batchbox.core.plan import Doubt, View, next_moment, plan
 from batchbox.core.states import FINAL, HELD, JobState, PartState
 from batchbox.core.storage import Batch
 from tests.core.values import make_batch, make_job, make_part

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from batchbox.core.actions import Action, Look, LoseSight, Prove, Submit
 from batchbox.core.backoff import Backoff
 from batchbox.core.manifest import Manifest
-from batchbox.core.plan import Action, Doubt, Look, LoseSight, Prove, Submit, View, next_moment, plan
+from batchbox.core.plan import Doubt, View, next_moment, plan
 from batchbox.core.states import PartState
 from batchbox.core.storage import Batch
 from tests.core.values import make_batch, make_job, make_part

@@ -17,6 +17,6 @@ def test_a_sample_has_the_requests_and_mistakes_that_are_expected(sample: Sample
     ids = list(requests.values())
     doubled = {line for turn, (line, own) in enumerate(requests.items()) if own in ids[:turn]}
     wrong = {one.line for one in found if isinstance(one, Mistake)} | doubled
-    assert sorted(wrong) == sample.mistakes
+    assert sorted(filter(None, wrong)) == sample.mistakes
     assert sample.status == ("rejected" if wrong else "succeeded")
     assert wrong or len(requests) == sample.requests

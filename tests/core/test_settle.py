@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from batchbox.core.settle import Finding, Incoming, Obstacle, Rules, Sightings, Writer, is_wanted, judge
+from batchbox.core.forms import form_of
+from batchbox.core.settle import Finding, Incoming, Obstacle, Rules, Sightings, Writer, judge
 
 RULES = Rules(quiet=0.2, quiet_blind=2.0, max_settle=600.0)
 WHOLE = Incoming("", b"a.jsonl", inode=1, size=9, mtime_ns=5, ctime_ns=6)
@@ -125,16 +126,16 @@ def test_files_of_the_same_name_in_two_queues_are_two_files() -> None:
 )
 def test_files_for_us_are_seen(name: bytes) -> None:
     """Any name that ends in .jsonl is for us, odd bytes or not."""
-    assert is_wanted(name)
+    assert form_of(name)
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *(b".jsonl", b".a.jsonl", b"~a.jsonl", b"_a.jsonl", b"#a.jsonl#", b"#a.jsonl", b"a.jsonl.tmp"),
-        *(b"a.json", b"a.jsonl~", b"a.JSONL", b"", b"a.jsonl\n", b"a.jsonl.part"),
+        *(b"a.json", b"a.jsonl~", b"", b"a.jsonl\n", b"a.jsonl.part"),
     ],
 )
 def test_temporary_files_are_left_alone(name: bytes) -> None:
     """Names that editors, copiers and downloads use while they write are not for us."""
-    assert not is_wanted(name)
+    assert not form_of(name)

@@ -9,7 +9,8 @@ import pytest
 
 from batchbox.cli.commands import COMMANDS
 from batchbox.core.errors import EXIT_CODES
-from batchbox.settings import FIXED, Queue, Settings
+from batchbox.queues import Queue
+from batchbox.settings import FIXED, Settings
 from tests.docs.pages import DOCS, write_pages
 from tests.support.daemon import Box
 

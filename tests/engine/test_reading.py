@@ -13,7 +13,8 @@ from batchbox.core.packing import fits_alone, size_of
 from batchbox.engine import reading
 from batchbox.engine.ingest import measure
 from batchbox.engine.reading import MISTAKES_KEPT, Reading
-from batchbox.settings import QueueRules, Settings
+from batchbox.queues import QueueRules
+from batchbox.settings import Settings
 
 LIMIT = 3000
 MANY = 50

@@ -5,7 +5,7 @@ from typing import Any
 
 from batchbox.core.retention import Kept, Limits, Retention
 from batchbox.engine.upkeep import Upkeep
-from batchbox.settings import load_settings
+from batchbox.sources import load_settings
 from tests.engine.conftest import Log, Start, health, told
 from tests.support.daemon import request
 from tests.support.engine import Engine

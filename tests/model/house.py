@@ -7,10 +7,11 @@ next effect, or be killed. A killed daemon knows nothing but the manifests.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from batchbox.core import plan
+from batchbox.core import actions, plan
+from batchbox.core.actions import JobAction
 from batchbox.core.commands import Command, Verb, decide
 from batchbox.core.manifest import JobId, Manifest, Part
-from batchbox.core.plan import SECOND_LOOK, Doubt, JobAction, View
+from batchbox.core.plan import SECOND_LOOK, Doubt, View
 from batchbox.core.states import PartState
 from batchbox.core.storage import Batch, Stored
 from batchbox.engine.memory import Memory
@@ -51,7 +52,7 @@ from tests.model.world import (
 WORK, HOLD, OUT = "work", "hold", "out"
 ASKED = "2025-01-01T00:00:00Z"
 CREATED = 200
-Planner = Callable[[View], Iterator[plan.Action]]
+Planner = Callable[[View], Iterator[actions.Action]]
 
 
 class BugError(Exception):
@@ -106,7 +107,7 @@ class House:
                 memory.remember(Stored(manifest, 0), NOW)
             if job.flight:
                 memory.busy.add(manifest.job)
-                memory.submitting |= isinstance(job.flight.action, plan.Submit)
+                memory.submitting |= isinstance(job.flight.action, actions.Submit)
         memory.doubts.clear()
         for wait in state.waits:
             memory.doubts[wait.job, wait.part] = wait.doubt
@@ -131,23 +132,23 @@ class House:
         key = (state.jobs, state.waits, state.stays)
         if key not in self._due:
             view = self._recall(state).view(NOW, paused=False, doubt_seconds=SETTLE, slots=99)
-            actions = self._planner(view)
-            self._due[key] = tuple(action for action in actions if not isinstance(action, plan.Poll))
+            due = self._planner(view)
+            self._due[key] = tuple(action for action in due if not isinstance(action, actions.Poll))
         return self._due[key]
 
     def _begin(self, state: State, action: JobAction) -> Iterator[Move]:
         place = next(place for place, job in enumerate(state.jobs) if self._id(job) == action.job)
         job = state.jobs[place]
         label = f"begin {_show(action)}"
-        if isinstance(action, plan.Publish):
+        if isinstance(action, actions.Publish):
             yield label, _with_job(state, place, job._replace(where=OUT))
             return
         memory = self._recall(state)
         found = frozenset[str]()
-        if isinstance(action, plan.Look):
+        if isinstance(action, actions.Look):
             found = memory.found.get((action.job, action.part), found)
-        owned = memory.owned() if isinstance(action, plan.Look) else frozenset()
-        cursors = self._cursors(state) if isinstance(action, plan.Submit) else (None,)
+        owned = memory.owned() if isinstance(action, actions.Look) else frozenset()
+        cursors = self._cursors(state) if isinstance(action, actions.Submit) else (None,)
         for cursor in cursors:
             flight = Flight(action, job.manifest, cursor, owned, found)
             yield label, _with_job(state, place, job._replace(flight=flight))
@@ -205,7 +206,7 @@ class House:
             raise BugError(repr(end.error)) from end.error
         memory, flight = self._recall(state), job.flight
         assert flight
-        if end.found is not None and isinstance(flight.action, plan.Look):
+        if end.found is not None and isinstance(flight.action, actions.Look):
             memory.note_look((flight.action.job, flight.action.part), end.found, NOW)
         elif job.where != WORK:
             memory.forget(flight.action.job)
@@ -269,7 +270,7 @@ class House:
 
     def _nonce(self, job: Job) -> str:
         assert job.flight
-        assert isinstance(job.flight.action, plan.Submit)
+        assert isinstance(job.flight.action, actions.Submit)
         return self._shelf.get(job.manifest).part(job.flight.action.part).nonce
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from batchbox.api import failures
-from batchbox.core import plan
+from batchbox.core import actions, plan
+from batchbox.core.actions import PartKey
 from batchbox.core.errors import BatchboxError, TryLater
 from batchbox.core.manifest import Intent, Part
-from batchbox.core.plan import PartKey, View
+from batchbox.core.plan import View
 from batchbox.core.states import TRANSITIONS, Event, PartState
 from batchbox.core.storage import Api, Batch, Body, Stored
 from batchbox.engine import doubt, steps, submit
@@ -51,13 +52,13 @@ class RepeatingLine(Line):
             return self.receive()
 
 
-def look_once(view: View) -> Iterator[plan.Action]:
+def look_once(view: View) -> Iterator[actions.Action]:
     """Plan as ever, but let the first look decide."""
     for action in plan.plan(view):
-        yield replace(action, final=True) if isinstance(action, plan.Look) else action
+        yield replace(action, final=True) if isinstance(action, actions.Look) else action
 
 
-def look_at_once(view: View) -> Iterator[plan.Action]:
+def look_at_once(view: View) -> Iterator[actions.Action]:
     """Plan as if every wait were over."""
     doubts = {
         key: plan.Doubt(

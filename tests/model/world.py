@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from batchbox.core.actions import JobAction, PartKey
 from batchbox.core.manifest import Input, JobId, Manifest, Owner, Part, Source
 from batchbox.core.packing import HEAD, TAIL, write_items
-from batchbox.core.plan import Doubt, JobAction, PartKey
+from batchbox.core.plan import Doubt
 from batchbox.core.states import HELD, JobState, PartState
 from batchbox.core.storage import Batch
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from batchbox.core.storage import Api, Spool
+from batchbox.queues import Queue
 from batchbox.sandbox.remote import Sandbox
-from batchbox.settings import Queue
 from tests.play.air import Air, Weather
 from tests.play.eyes import Eyes, Watched, digest
 from tests.play.fuse import Fuse, Guarded

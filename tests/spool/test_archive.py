@@ -162,9 +162,9 @@ def make_odd(root: Path) -> None:
     (rejected / "a.jsonl").symlink_to(outside / "precious.jsonl")
     (rejected / "nightly").symlink_to(outside)
     (rejected / "b.jsonl").mkdir()
-    (rejected / "b.jsonl" / "c.txt").write_bytes(b"a person's")
+    (rejected / "b.jsonl" / "c.log").write_bytes(b"a person's")
     (rejected / ".hidden.jsonl").write_bytes(CONTENT)
-    (rejected / "list.csv").write_bytes(b"a person's")
+    (rejected / "list.ods").write_bytes(b"a person's")
     os.mkfifo(rejected / "pipe.jsonl")
 
 

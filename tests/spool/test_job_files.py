@@ -127,7 +127,7 @@ def test_a_stem_is_taken_by_a_refused_file(spool: FolderSpool, queue: str) -> No
     """A name in rejected/ is a name that was used."""
     folder = spool.layout.queue("rejected", queue)
     folder.mkdir(exist_ok=True)
-    (folder / rejected_name("x")).write_bytes(b"")
+    (folder / rejected_name("x", ".jsonl")).write_bytes(b"")
     assert spool.is_taken(queue, "x")
     assert not spool.is_taken("other", "x")
 

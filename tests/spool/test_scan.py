@@ -35,7 +35,6 @@ OTHER_NAMES = [
     b"x.part",
     b"x.tmp",
     b"x.json",
-    b"x.JSONL",
     b"xjsonl",
     b".x.jsonl.Ab12Cd",
 ]

@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 
 from batchbox.cli.init import STARTER
+from batchbox.queues import Queue
 from batchbox.sandbox.remote import Sandbox
-from batchbox.settings import Queue, Settings
+from batchbox.settings import Settings
 from tests.support.daemon import Box, request, wait_for
 
 SHAPES = ("manifest", "settings", "receipt", "health")

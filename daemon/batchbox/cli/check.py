@@ -12,6 +12,7 @@ from batchbox.cli.options import JsonOption, SpoolOption
 from batchbox.cli.page import say, tell, tell_json
 from batchbox.core.checkup import count
 from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop
+from batchbox.core.manifest import Mistake
 from batchbox.core.names import show
 from batchbox.engine.ingest import measure
 from batchbox.settings import Settings
@@ -70,9 +71,9 @@ def _tell(report: dict[str, Any]) -> None:
     consequence = "those lines would be skipped" if report["would_send"] else "nothing would be sent"
     tell(f"{report['file']}: {count(report['mistakes_total'], 'mistake')}, so {consequence}", "")
     for mistake in report["mistakes"]:
-        column = f", column {mistake['column']}" if "column" in mistake else ""
-        tell(f"line {mistake['line']}{column}: {mistake['problem']}")
-        tell(mistake["fix"], "    ")
+        found = Mistake.model_validate(mistake)
+        tell(f"{found.place}: {found.problem}")
+        tell(found.fix, "    ")
     more = report["mistakes_total"] - len(report["mistakes"])
     if more:
         say(f"  and {more:,} more")

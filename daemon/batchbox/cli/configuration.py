@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from batchbox.core.errors import BAD_SETTINGS, Stop
-from batchbox.settings import Settings, load_settings
+from batchbox.settings import Settings
+from batchbox.sources import load_settings
 from batchbox.spool.layout import SETTINGS
 
 ConfigOption = Annotated[

@@ -21,7 +21,8 @@ from batchbox.engine.intake import ROOM_FACTOR
 from batchbox.service import surroundings
 from batchbox.service.key import read_key
 from batchbox.service.logs import set_up_logs
-from batchbox.settings import PUBLIC_URL, Settings, unknown_variables
+from batchbox.settings import PUBLIC_URL, Settings
+from batchbox.sources import unknown_variables
 from batchbox.spool import fitness, liveness, rights
 from batchbox.spool.layout import Layout
 from batchbox.spool.ownership import find_owned

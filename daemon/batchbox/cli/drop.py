@@ -10,6 +10,7 @@ from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import say, tell, tell_json
 from batchbox.clock import SystemClock
 from batchbox.core.errors import NOT_ALL_WELL
+from batchbox.core.manifest import Mistake
 from batchbox.core.names import show
 from batchbox.spool.dropping import Dropped, drop_file, find_receipt
 
@@ -46,8 +47,8 @@ def _await(root: Path, dropped: Dropped, as_json: bool) -> None:
         tell_json(receipt)
     else:
         tell(f"{receipt['status']}: {receipt['message']}", "")
-        for mistake in receipt.get("mistakes", []):
-            tell(f"line {mistake['line']}: {mistake['problem']}; {mistake['fix']}")
+        for mistake in map(Mistake.model_validate, receipt.get("mistakes", [])):
+            tell(f"{mistake.place}: {mistake.problem}; {mistake.fix}")
         say(f"  {path}")
         for output in receipt["outputs"]:
             say(f"  {output['folder']}: {output['name']}")

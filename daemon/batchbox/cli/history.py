@@ -62,7 +62,7 @@ def _tell_check(job: Manifest) -> Happening:
     found = count(job.mistakes_total, "mistake") if job.mistakes_total else "no mistakes"
     in_parts = f" in {parts:,} parts" if parts > 1 else ""
     requests = count(job.input.requests if job.input else 0, "request")
-    mistakes = tuple(f"line {one.line}: {one.problem}; {one.fix}" for one in job.mistakes)
+    mistakes = tuple(f"{one.place}: {one.problem}; {one.fix}" for one in job.mistakes)
     return Happening(job.checked_at, f"checked, {requests}{in_parts}, {found}", mistakes)
 
 

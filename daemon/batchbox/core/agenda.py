@@ -7,18 +7,9 @@ news of. An action is looked at once more before it is begun.
 from bisect import insort
 from collections.abc import Iterable, Iterator
 
+from batchbox.core.actions import Action, JobAction
 from batchbox.core.manifest import JobId
-from batchbox.core.plan import (
-    Action,
-    JobAction,
-    View,
-    due_actions,
-    due_poll,
-    for_job,
-    next_moment,
-    rank,
-    select,
-)
+from batchbox.core.plan import View, due_actions, due_poll, for_job, next_moment, rank, select
 
 
 class Agenda:

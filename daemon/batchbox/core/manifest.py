@@ -5,10 +5,13 @@ names bytes that are already durable. Times are RFC 3339 in UTC and for people: 
 them with this host's clock, except that results are given up 29 days after the batch was created.
 """
 
-from typing import Literal, Self
+import base64
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from batchbox.core.forms import FORMS, Form, form_of
+from batchbox.core.priorities import Priority
 from batchbox.core.states import Event, JobState, PartState, follow
 
 SCHEMA = 1
@@ -32,6 +35,11 @@ class Source(Record):
     inode: int
     mtime_ns: int
 
+    @property
+    def form(self) -> Form:
+        """What its name says of what is in it; lines of JSON where it says nothing."""
+        return form_of(base64.b64decode(self.name_b64)) or FORMS[0]
+
 
 class Input(Record):
     """What the check of the whole file found."""
@@ -44,12 +52,19 @@ class Input(Record):
 
 
 class Mistake(Record):
-    """One complaint about the file, as it is told to the producer."""
+    """One complaint, as it is told to the producer. *line* is None where it is about the whole file."""
 
-    line: int
+    line: int | None = None
     column: int | None = None
     problem: str
     fix: str
+
+    @property
+    def place(self) -> str:
+        """Say where it is."""
+        if self.line is None:
+            return "the file"
+        return f"line {self.line}" + (f", column {self.column}" if self.column else "")
 
 
 class Intent(Record):
@@ -80,14 +95,28 @@ class Tokens(Record):
     cache_creation_input_tokens: int = 0
     cache_read_input_tokens: int = 0
     cost_usd: float | None = 0.0
+    unbatched_usd: float | None = 0.0  # what it would have cost outside of a batch
 
     def plus(self, other: "Tokens") -> "Tokens":
         """Return the sum; a price that is not known on either side is not known in the sum."""
-        mine = self.model_dump()
-        sums = {name: mine[name] + value for name, value in other.model_dump(exclude={"cost_usd"}).items()}
-        unknown = self.cost_usd is None or other.cost_usd is None
-        sums["cost_usd"] = None if unknown else (self.cost_usd or 0) + (other.cost_usd or 0)
-        return Tokens(**sums)
+        mine, theirs = self.model_dump(), other.model_dump()
+        return Tokens(**{name: _add(mine[name], theirs[name]) for name in mine})
+
+
+def _add(one: Any, other: Any) -> Any:
+    return None if one is None or other is None else one + other
+
+
+class Estimate(Record):
+    """What requests may use and cost, as it was reckoned before they were sent.
+
+    *output_tokens*: at most, as `max_tokens` allows; *cost_usd*: at most, None where a price is not known.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    models: tuple[str, ...] = ()
 
 
 class Part(Record):
@@ -121,6 +150,7 @@ class Part(Record):
     outcomes: dict[str, int] = Field(default_factory=dict)
     again: int = 0  # rows that went out again in the next generation
     usage: dict[str, Tokens] = Field(default_factory=dict)
+    estimate: Estimate | None = None
 
     @property
     def key(self) -> tuple[int, int]:
@@ -189,6 +219,13 @@ class Manifest(Record):
     outputs: tuple[Output, ...] = ()
     status: str | None = None
     cancel_asked_at: str | None = None
+    cancel_asked_by: str = ""  # the file that asked for it; empty if a command did
+    priority: Priority = Priority.NORMAL
+    priority_asked: Priority | None = None  # by the file's name, whether its queue allows that or not
+    betas: tuple[str, ...] = ()  # beta features of the API that its batches are made with
+    estimated_by: str = ""  # how, in words
+    excess: str = ""  # what it would have exceeded, with figures: it was put aside for that
+    approved_at: str | None = None  # a person says: send it all the same
     decisions: tuple[Decision, ...] = ()
     taken_at: str
     checked_at: str | None = None

@@ -1,15 +1,16 @@
 """Names in the outbox.
 
-STEM is the dropped file's name without `.jsonl`; what a terminal or another program could trip over is
-percent-encoded, a stem too long for its suffixes is cut and gets a short digest, and a stem that is taken
-gets `~2`, `~3`, ... so that nothing is ever overwritten.
+STEM is the dropped file's name without the ending that tells its form; what a terminal or another program
+could trip over is percent-encoded, a stem too long for its suffixes is cut and gets a short digest, and a
+stem that is taken gets `~2`, `~3`, ... so that nothing is ever overwritten.
 """
 
 import hashlib
 from collections.abc import Callable
 from itertools import count
 
-SUFFIX = b".jsonl"
+from batchbox.core.forms import strip_ending
+
 NAME_MAX = 255
 ROOM = len(".results.jsonl") + len("~99999")
 DIGEST_CHARS = 8
@@ -27,7 +28,7 @@ def _encode(char: str) -> str:
 
 def stem_of(name: bytes, job: str | None = None) -> str:
     """Return the stem for the outbox of a file called *name*; with *job*, that id is part of it."""
-    stem = show(name.removesuffix(SUFFIX))
+    stem = show(strip_ending(name))
     tail = f".{job}" if job else ""
     limit = NAME_MAX - ROOM - len(tail)
     if len(stem.encode()) > limit:
@@ -58,9 +59,9 @@ def receipt_name(stem: str) -> str:
     return f"{stem}.receipt.json"
 
 
-def rejected_name(stem: str) -> str:
-    """Return the name of a refused file."""
-    return f"{stem}.jsonl"
+def rejected_name(stem: str, ending: str) -> str:
+    """Return the name of a refused file whose form is told by *ending*."""
+    return f"{stem}{ending}"
 
 
 def names_of(stem: str) -> tuple[str, ...]:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from batchbox.core.forms import form_of
+
+UNENDED = 5  # times quiet_blind
+
 
 class Writer(StrEnum):
     """Whether somebody has the file open for writing."""
@@ -63,6 +67,11 @@ class Rules:
     quiet_blind: float
     max_settle: float
 
+    @property
+    def quiet_unended(self) -> float:
+        """Seconds of quiet where neither a writer nor a last newline would be seen."""
+        return UNENDED * self.quiet_blind
+
 
 class Sightings:
     """Remembers since when each file in the inbox has been as it is."""
@@ -87,20 +96,18 @@ class Sightings:
         return self._since[incoming.place][1]
 
 
-def is_wanted(name: bytes) -> bool:
-    """Say whether *name* is that of a file meant for us; temporary names of all sorts are not."""
-    return name.endswith(b".jsonl") and name[:1] not in (b".", b"~", b"_", b"#") and name != b".jsonl"
-
-
 def judge(incoming: Incoming, finding: Finding, quiet: float, rules: Rules) -> Obstacle | None:
     """Return why *incoming* has to wait, or None if it is to be taken now."""
     if finding.obstacle:
         return finding.obstacle
     if finding.writer is Writer.SOME:
         return Obstacle("is still open for writing", "it is taken as soon as the writer closes it")
-    if quiet < (rules.quiet if finding.writer is Writer.NONE else rules.quiet_blind):
+    form = form_of(incoming.name)
+    is_endless = bool(form and not form.ends_in_newline)
+    blind = rules.quiet_unended if is_endless else rules.quiet_blind
+    if quiet < (rules.quiet if finding.writer is Writer.NONE else blind):
         return Obstacle("has just changed", passing=True)
-    if (incoming.size and finding.ends_in_newline) or quiet >= rules.max_settle:
+    if (incoming.size and (finding.ends_in_newline or is_endless)) or quiet >= rules.max_settle:
         return None
     left = f"as it is, it is taken and judged after {rules.max_settle:.0f} s without a change"
     if not incoming.size:

@@ -5,13 +5,13 @@ from datetime import datetime
 
 import structlog
 
+from batchbox.core.actions import PartKey
 from batchbox.core.deadlines import RETAINED
 from batchbox.core.errors import Gone, TryLater
 from batchbox.core.ledger import SUCCEEDED, Ledger, read_row
 from batchbox.core.manifest import JobId, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce, unmark
 from batchbox.core.places import Places, find_result
-from batchbox.core.plan import PartKey
 from batchbox.core.states import Event
 from batchbox.core.storage import Batch, Stored
 from batchbox.engine.bodies import BodyWriter, read_items

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from batchbox.core.condition import Pulse, Pulses
+from batchbox.core.manifest import Manifest
 from batchbox.core.storage import Api, Clock, Spool, spell
 from batchbox.engine.transfers import Transfers
 from batchbox.settings import Settings
 
 REQUEST = "request.jsonl"
+LINES = "lines.jsonl"  # what the file says, where it is not lines of JSON as it lies there
 SKIPPED = "skipped.jsonl"
 HOLD_REASON = "hold.json"
 BEGUN = "begun"
@@ -32,6 +35,11 @@ class Context:
     def stamp(self) -> str:
         """Return the time of day as manifests write it."""
         return spell(self.clock.now())
+
+
+def open_lines(ctx: Context, job: Manifest) -> BinaryIO:
+    """Open what the dropped file says as lines of JSON, each under the number that it has in the file."""
+    return ctx.spool.open(job.job, REQUEST if job.source.form.is_plain else LINES)
 
 
 def body_name(label: str) -> str:

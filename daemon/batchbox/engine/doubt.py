@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from batchbox.core.actions import PartKey
 from batchbox.core.errors import NOTHING_TO_DO, BatchboxError, Gone, TryLater
 from batchbox.core.ledger import read_row
 from batchbox.core.manifest import Intent, Part
 from batchbox.core.marker import unmark
-from batchbox.core.plan import PartKey
 from batchbox.core.states import Event, PartState
 from batchbox.core.storage import Api, Batch, Stored
 from batchbox.engine.collect import is_past

@@ -11,7 +11,7 @@ import msgspec
 
 from batchbox.core.lines import BOM
 from batchbox.core.manifest import Manifest
-from batchbox.engine.context import REQUEST, SKIPPED, Context
+from batchbox.engine.context import SKIPPED, Context, open_lines
 from batchbox.engine.index import Entry
 
 _skipped = msgspec.json.Decoder(dict[str, Any])
@@ -29,7 +29,7 @@ class ErrorsFile:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._file = stack.enter_context(self._out)
-            self._request = stack.enter_context(self._ctx.spool.open(self._job.job, REQUEST))
+            self._request = stack.enter_context(open_lines(self._ctx, self._job))
             self._skips = stack.enter_context(self._ctx.spool.open(self._job.job, SKIPPED))
             self._line = 0
             self._next_skip = self._skips.readline()

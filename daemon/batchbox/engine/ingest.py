@@ -19,11 +19,11 @@ from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
-from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_name
+from batchbox.engine.context import SKIPPED, Context, body_name, index_name, open_lines
 from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading
 from batchbox.engine.transfers import Transfer
-from batchbox.settings import QueueRules
+from batchbox.queues import QueueRules
 
 log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ def _read(
     ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
 ) -> tuple[Reading, tuple[Part, ...]]:
     with (
-        ctx.spool.open(job.job, REQUEST) as file,
+        open_lines(ctx, job) as file,
         ctx.spool.create(job.job, SKIPPED) as skipped,
         ctx.transfers.track(job.job, "checking", total=job.source.size) as transfer,
     ):

@@ -137,7 +137,8 @@ class Intake:
     def _moment(self, incoming: Incoming, now: float) -> float:
         """Return when to look again at what has just changed, or was replaced under our eyes."""
         since = self._sightings.since(incoming)
-        moments = (since + self._rules.quiet, since + self._rules.quiet_blind)
+        rules = self._rules
+        moments = (since + quiet for quiet in (rules.quiet, rules.quiet_blind, rules.quiet_unended))
         return min((moment for moment in moments if moment > now), default=now + STEP)
 
     def note_failure(self, incoming: Incoming, problem: str, fix: str, now: float) -> None:

@@ -9,7 +9,7 @@ from threading import Thread
 
 import structlog
 
-from batchbox.core import plan
+from batchbox.core import actions, plan
 from batchbox.core.agenda import Agenda
 from batchbox.core.backoff import Backoff
 from batchbox.core.errors import Damaged, Offline, Stop, TryLater
@@ -184,23 +184,23 @@ class Loop:
         if stored:
             self.memory.remember(stored, self._now())
 
-    def _begin(self, action: plan.Action) -> None:
+    def _begin(self, action: actions.Action) -> None:
         ctx, mailbox, memory = self._ctx, self._mailbox, self.memory
-        if isinstance(action, plan.Poll):
+        if isinstance(action, actions.Poll):
             memory.polling = True
             self._start(lambda: mailbox.put(_attempt(action, lambda: perform_poll(ctx, action))))
             return
         stored = memory.jobs[action.job]
         briefing = Briefing(
             horizon=memory.horizon,
-            owned=memory.owned() if isinstance(action, plan.Look) else frozenset(),
+            owned=memory.owned() if isinstance(action, actions.Look) else frozenset(),
             found=memory.found.get((action.job, getattr(action, "part", (0, 0))), frozenset()),
             is_reserved=memory.reservations(but=action.job),
         )
         memory.busy.add(action.job)
-        if isinstance(action, plan.Risky):
+        if isinstance(action, actions.Risky):
             self._perils.begin(action.job)
-        memory.submitting = memory.submitting or isinstance(action, plan.Submit)
+        memory.submitting = memory.submitting or isinstance(action, actions.Submit)
         self._start(lambda: mailbox.put(_attempt(action, lambda: perform(ctx, action, stored, briefing))))
 
     def _take_in(self, mail: Mail) -> None:
@@ -215,7 +215,7 @@ class Loop:
                 self._next_scan = 0.0
             case Upkept():
                 self._upkeep.take_in(mail)
-            case Finished(action=plan.Poll()):
+            case Finished(action=actions.Poll()):
                 self._take_in_poll(mail)
             case Finished(action=action):
                 self._take_in_step(action, mail)
@@ -234,14 +234,14 @@ class Loop:
         elif mail.error:
             self._note_failure(mail.error)
 
-    def _take_in_step(self, action: plan.Action, mail: Finished) -> None:
-        if isinstance(action, plan.Poll):
+    def _take_in_step(self, action: actions.Action, mail: Finished) -> None:
+        if isinstance(action, actions.Poll):
             return
         memory, job, now = self.memory, action.job, self._now()
         memory.busy.discard(job)
         memory.changed.add(job)
         self._perils.end(job)
-        if isinstance(action, plan.Submit):
+        if isinstance(action, actions.Submit):
             memory.submitting = False
         if mail.error:
             self._recover(action, mail.error)
@@ -256,21 +256,21 @@ class Loop:
                 memory.remember(stored, now)
             case CancelAsked(batch=batch):
                 memory.batches[batch.id] = batch
-            case Looked(found=found) if isinstance(action, plan.Look):
+            case Looked(found=found) if isinstance(action, actions.Look):
                 memory.note_look((job, action.part), found, now)
             case Left():
                 memory.forget(job)
             case Stored() as stored:
                 memory.remember(stored, now)
 
-    def _recover(self, action: plan.JobAction, error: Exception) -> None:
+    def _recover(self, action: actions.JobAction, error: Exception) -> None:
         """Believe the disk after a step has failed, and wait before the next try."""
         if isinstance(error, Stop):
             raise error
         if isinstance(error, Damaged):
             self._roster.park(action.job, error)
             return
-        self._note_failure(error, action.job, isinstance(action, plan.Submit))
+        self._note_failure(error, action.job, isinstance(action, actions.Submit))
         self.memory.drop(action.job)
         self._roster.take_up(action.job)
 
@@ -292,7 +292,7 @@ class Loop:
             self._perils.end(job)
 
 
-def _attempt(action: plan.Action, work: Callable[[], object]) -> Finished:
+def _attempt(action: actions.Action, work: Callable[[], object]) -> Finished:
     try:
         return Finished(action, result=work())
     except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from batchbox.core.actions import Action
 from batchbox.core.deadlines import Deadline
-from batchbox.core.plan import Action
 from batchbox.core.retention import Archive, Totals
 
 LONGEST_WAIT = 3600.0

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from batchbox.core.actions import PartKey
 from batchbox.core.backoff import Backoff
 from batchbox.core.deadlines import RETAINED, Deadline
 from batchbox.core.manifest import JobId, Manifest
-from batchbox.core.plan import Doubt, PartKey, View
+from batchbox.core.plan import Doubt, View
 from batchbox.core.retention import Archive, Totals
 from batchbox.core.states import PartState
 from batchbox.core.storage import Batch, Stored

@@ -56,7 +56,7 @@ def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 def _refuse(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
     job = _renamed(ctx, stored.manifest, is_reserved)
     job = job.model_copy(update={"status": job.status or "rejected"})
-    outputs = [_describe(ctx, job, "rejected", rejected_name(job.stem), REQUEST)]
+    outputs = [_describe(ctx, job, "rejected", rejected_name(job.stem, job.source.form.ending), REQUEST)]
     return _seal(ctx, stored, job, outputs)
 
 

@@ -16,7 +16,7 @@ from batchbox.core.lines import Request, read_line
 from batchbox.core.manifest import Input, Mistake
 from batchbox.core.packing import FRAME, fits_alone, size_of
 from batchbox.core.plain import read_plain
-from batchbox.settings import QueueRules
+from batchbox.queues import QueueRules
 
 BLOCK = 1 << 16  # with all that is made of it below what malloc(3) takes anew from the kernel each time
 LINE_PIECE = 1 << 20

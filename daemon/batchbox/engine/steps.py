@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from batchbox.core import plan
+from batchbox.core import actions
 from batchbox.core.commands import call_off
 from batchbox.core.manifest import Manifest
 from batchbox.core.states import HELD, PartState
@@ -63,24 +63,24 @@ class Briefing:
     is_reserved: Callable[[str, str], bool]
 
 
-def perform_poll(ctx: Context, action: plan.Poll) -> Polled:
+def perform_poll(ctx: Context, action: actions.Poll) -> Polled:
     """Ask for all running batches."""
     return poll(ctx.api, action.batch_ids)
 
 
-def perform(ctx: Context, action: plan.JobAction, stored: Stored, briefing: Briefing) -> Result:
+def perform(ctx: Context, action: actions.JobAction, stored: Stored, briefing: Briefing) -> Result:
     """Do what *action* says to the job in *stored*."""
     match action:
-        case plan.Ingest():
+        case actions.Ingest():
             return ingest(ctx, stored)
-        case plan.Submit(part=key):
+        case actions.Submit(part=key):
             return submit(ctx, stored, key, briefing.horizon)
-        case plan.Collect(part=key, batch=batch):
+        case actions.Collect(part=key, batch=batch):
             return collect(ctx, stored, key, batch)
-        case plan.Publish():
+        case actions.Publish():
             publish(ctx, stored, briefing.is_reserved)
             return Left()
-        case plan.CallOff() | plan.CancelBatch() | plan.Park():
+        case actions.CallOff() | actions.CancelBatch() | actions.Park():
             return _end_early(ctx, action, stored.manifest, stored.version)
         case _:
             return _clear_up(ctx, action, stored, briefing)
@@ -88,37 +88,37 @@ def perform(ctx: Context, action: plan.JobAction, stored: Stored, briefing: Brie
 
 def _clear_up(
     ctx: Context,
-    action: plan.Recover | plan.Look | plan.Prove | plan.LoseSight,
+    action: actions.Recover | actions.Look | actions.Prove | actions.LoseSight,
     stored: Stored,
     briefing: Briefing,
 ) -> Result:
     """Find out whether a submission without an answer created a batch."""
     key = action.part
     match action:
-        case plan.Recover():
+        case actions.Recover():
             return recover(ctx, stored, key)
-        case plan.Look(final=final):
+        case actions.Look(final=final):
             found = briefing.found | look(ctx, stored.manifest.part(key), briefing.owned)
             return judge(ctx, stored, key, found) if final else Looked(found)
-        case plan.Prove(batches=batches):
+        case actions.Prove(batches=batches):
             return prove(ctx, stored, key, batches)
-        case plan.LoseSight(batch_id=batch_id):
+        case actions.LoseSight(batch_id=batch_id):
             return lose_sight(ctx, stored, key, batch_id)
 
 
 def _end_early(
-    ctx: Context, action: plan.CallOff | plan.CancelBatch | plan.Park, job: Manifest, version: int
+    ctx: Context, action: actions.CallOff | actions.CancelBatch | actions.Park, job: Manifest, version: int
 ) -> Result:
     """End what a person canceled, or leave to a person what only one can decide."""
     match action:
-        case plan.CallOff():
+        case actions.CallOff():
             log.info("job.called_off", job=job.job)
             return ctx.spool.save(call_off(job), version)
-        case plan.CancelBatch(batch=batch):
+        case actions.CancelBatch(batch=batch):
             accepted = ctx.api.cancel(batch.id)
             log.info("batch.cancel_asked", job=job.job, batch=batch.id, accepted=accepted)
             return CancelAsked(replace(batch, canceling=True))
-        case plan.Park():
+        case actions.Park():
             _park(ctx, job)
             return Left()
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from batchbox.core.actions import PartKey
 from batchbox.core.errors import Damaged, InDoubt, Offline, Refused, TryLater
 from batchbox.core.manifest import Intent, Part, Refusal
-from batchbox.core.plan import PartKey
 from batchbox.core.states import Event, PartState
 from batchbox.core.storage import Batch, Body, Page, Stored
 from batchbox.engine.context import Context, body_name

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from batchbox.core.errors import Damaged, Stop
-from batchbox.core.names import SUFFIX
+from batchbox.core.forms import form_of
 from batchbox.core.retention import Archive, Kept
 from batchbox.spool import durable
 from batchbox.spool.layout import DEFAULT_QUEUE, JOB_NAME, KEPT, QUEUE_NAME, Layout
@@ -151,8 +151,7 @@ def _read_queue(folder: Path, queue: str) -> Iterator[Kept]:
 
 
 def _is_ours(entry: "os.DirEntry[str]") -> bool:
-    is_named = entry.name.endswith(SUFFIX.decode()) and not entry.name.startswith(".")
-    return is_named and entry.is_file(follow_symlinks=False)
+    return bool(form_of(os.fsencode(entry.name))) and entry.is_file(follow_symlinks=False)
 
 
 def _read_refused(path: Path, queue: str) -> Kept:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from batchbox.core.errors import Stop
+from batchbox.core.forms import ENDINGS, form_of
 from batchbox.core.names import receipt_name, stem_of
-from batchbox.core.settle import is_wanted
 from batchbox.spool import durable
 from batchbox.spool.inbox import is_queue
 from batchbox.spool.layout import DEFAULT_QUEUE, Layout
@@ -40,11 +40,11 @@ def drop_file(root: Path, source: Path, queue: str, called: str = "") -> Dropped
     name = os.fsencode(called)
     if not source.exists():
         raise Stop(f"{source} does not exist", "name a file", code=BAD_FILE)
-    if not is_wanted(name):
-        fix = "give it a name that ends in .jsonl and does not begin with . ~ _ or #"
+    if not form_of(name):
+        fix = f"give it a name that ends in {', '.join(ENDINGS)} and does not begin with . ~ _ or #"
         raise Stop(f"{called} would not be taken", fix, code=BAD_FILE)
     if queue != DEFAULT_QUEUE and not is_queue(queue):
-        fix = "use letters, digits, dots and dashes, and another ending than .jsonl"
+        fix = "use letters, digits, dots and dashes, and no ending that a file has"
         raise Stop(f'"{queue}" cannot be a queue', fix, code=BAD_FILE)
     stem = stem_of(name)
     before = frozenset(_receipts(layout, queue, stem))

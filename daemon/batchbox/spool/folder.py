@@ -2,20 +2,21 @@
 
 import errno
 import os
-import stat
 from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from batchbox.core.errors import Damaged, Offline, TryLater
+from batchbox.core.errors import Damaged, Offline
+from batchbox.core.forms import ENDINGS
 from batchbox.core.manifest import JobId, Manifest, Output
-from batchbox.core.names import names_of, rejected_name, show
+from batchbox.core.names import names_of, rejected_name
 from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import control, durable, hold, inbox
 from batchbox.spool.archive import Archives
+from batchbox.spool.claims import has_remains, is_file, require_file, unmake
 from batchbox.spool.health import write_health
 from batchbox.spool.layout import (
     BEGUN,
@@ -35,20 +36,6 @@ from batchbox.spool.reserve import Reserve
 BUFFER = 1 << 18
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MADE_ANEW = ("control", "state", "done", "rejected", "hold")  # may be moved away at any time
-
-
-def _is_file(path: Path) -> bool:
-    return stat.S_ISREG(os.lstat(path).st_mode)
-
-
-def _has_remains(folder: Path) -> bool:
-    """Say whether *folder* has more in it than the temporary files of a claim that was broken off."""
-    try:
-        return any(not name.startswith(".") for name in os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # it cannot be seen now; one folder that is ill must not stop the others
 
 
 class FolderSpool:
@@ -100,50 +87,36 @@ class FolderSpool:
             stored = write_manifest(folder, manifest)
             durable.sync_folder(self.layout.work)
             if inbox.claim(self._place(incoming), folder / REQUEST):
-                self._require_file(incoming, folder / REQUEST)
+                require_file(incoming, folder / REQUEST)
                 return stored
         except BaseException:
-            self._unmake(folder)
+            unmake(folder)
             raise
-        self._unmake(folder)
+        unmake(folder)
         return None
-
-    def _require_file(self, incoming: Incoming, path: Path) -> None:
-        if not _is_file(path):
-            problem = f"{show(incoming.name)} was swapped for something that is not a file"
-            raise TryLater(problem, "it is put into hold/; drop the file itself")
-
-    def _unmake(self, folder: Path) -> None:
-        """Remove a job's folder that never got its file; the file itself is never removed."""
-        with suppress(OSError):
-            if durable.is_there(folder / REQUEST):
-                return
-            for name in set(os.listdir(folder)) - {REQUEST}:
-                os.unlink(folder / name)
-            os.rmdir(folder)
 
     def jobs(self, known: Container[JobId] = ()) -> Iterator[JobId]:
         """Yield the jobs under way, oldest first. A folder that never got its file is removed."""
         with os.scandir(self.layout.work) as entries:
             names = sorted(entry.name for entry in entries if JOB_NAME.fullmatch(entry.name))
         for name in names:
-            if name in known or _has_remains(self.layout.job(name)):
+            if name in known or has_remains(self.layout.job(name)):
                 yield name
             else:
-                self._unmake(self.layout.job(name))
+                unmake(self.layout.job(name))
 
     def load(self, job: JobId) -> Stored | None:
         """Return the manifest, None if there is no such job (any more)."""
         folder = self.layout.job(job)
         stored = read_manifest(folder)
         has_request = durable.is_there(folder / REQUEST)
-        if stored is None and _has_remains(folder):
+        if stored is None and has_remains(folder):
             fix = "what is left of it is kept; drop its file again if it was never sent"
             raise Damaged(f"the manifest of {job} is gone", fix)
-        if has_request and not _is_file(folder / REQUEST):
+        if has_request and not is_file(folder / REQUEST):
             raise Damaged(f"what was taken as the file of {job} is not a file", "drop the file itself")
         if stored and stored.manifest.state is JobState.TAKEN and not has_request:
-            self._unmake(folder)  # the file is still in the inbox
+            unmake(folder)  # the file is still in the inbox
             return None
         return stored
 
@@ -282,8 +255,9 @@ class FolderSpool:
     def is_taken(self, queue: str, stem: str) -> bool:
         """Say whether the outbox or the rejected files hold a name of that stem."""
         outbox = self.layout.queue("outbox", queue)
-        refused = self.layout.queue("rejected", queue) / rejected_name(stem)
-        return any(durable.is_there(path) for path in (refused, *(outbox / name for name in names_of(stem))))
+        rejected = self.layout.queue("rejected", queue)
+        refused = (rejected / rejected_name(stem, ending) for ending in ENDINGS)
+        return any(durable.is_there(path) for path in (*refused, *(outbox / name for name in names_of(stem))))
 
     def free_bytes(self) -> int:
         """Return the room that is left for us."""

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from batchbox.core.errors import TryLater
-from batchbox.core.settle import Finding, Incoming, Obstacle, Writer, is_wanted
+from batchbox.core.forms import ENDINGS, HIDDEN, form_of
+from batchbox.core.settle import Finding, Incoming, Obstacle, Writer
 from batchbox.spool import durable
 from batchbox.spool.layout import DEFAULT_QUEUE, QUEUE_NAME, REQUEST, Layout
 
@@ -24,7 +25,7 @@ NO_QUEUE = Obstacle(
 )
 SECOND_NAME = Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
 OURS = Obstacle("is taken already: a power cut has left its name here", passing=True)
-OUR_ENDINGS = (".jsonl", ".json")  # a queue's folder in the outbox must not look like an output
+OUR_ENDINGS = (*ENDINGS, ".json")  # a queue's folder in the outbox must not look like an output
 KINDS = (
     (stat.S_ISDIR, "is a folder"),
     (stat.S_ISLNK, "is a symbolic link"),
@@ -54,14 +55,14 @@ def is_queue(name: str) -> bool:
 
 def _odd(folders: list[str]) -> Iterator[bytes]:
     for name in folders:
-        if not is_queue(name) and name[0] not in ".~_#" and not name.endswith(".jsonl"):
+        if not is_queue(name) and os.fsencode(name[0]) not in HIDDEN and not name.endswith(ENDINGS):
             yield os.fsencode(name)
 
 
 def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            wanted = [entry for entry in entries if is_wanted(entry.name)]
+            wanted = [entry for entry in entries if form_of(entry.name)]
     except PermissionError:
         yield Incoming(queue, b"", obstacle=_unreadable(folder))
         return

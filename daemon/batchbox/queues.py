@@ -1,0 +1,104 @@
+"""Queues: what may be set for one queue, and what then holds for it.
+
+A queue is a folder of the inbox with its name; files directly in the inbox belong to queue `default`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from batchbox.core.lines import Defaults
+from batchbox.core.priorities import Priority
+
+OutputForm = Literal["rows", "answers", "csv", "text"]
+Words = Annotated[str, Field(min_length=1)]
+
+
+class Queue(BaseModel):
+    """Settings of one queue; what is not given here is as for all queues."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: str | None = Field(None, description="model of a line that names none")
+    max_tokens: int | None = Field(None, ge=1, description="max_tokens of a line that names none")
+    system: str | None = Field(None, description="system prompt of a line that has none")
+    params: dict[str, Any] = Field(default_factory=dict, description="more params for lines that lack them")
+    prompt: str | None = Field(None, description="template of a prompt: see prompt")
+    id_column: str | None = Field(None, description="see id_column")
+    files: Path | None = Field(
+        None,
+        description="folder of the files that content blocks may name, besides those beside the dropped file",
+    )
+    models: dict[str, str] = Field(
+        default_factory=dict, description="model that stands for one of an OpenAI line: see what goes in"
+    )
+    betas: list[Words] | None = Field(None, description="see betas")
+    bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")
+    naming: Literal["stem", "job"] | None = Field(None, description="see naming")
+    output: list[OutputForm] | None = Field(None, min_length=1, description="see output")
+    priority: Priority | None = Field(None, description="urgent, normal or low: those go out first, or last")
+    max_priority: Priority | None = Field(
+        None, description="highest that a file may ask for by its name (its queue's own, when not set)"
+    )
+    require_ok: bool | None = Field(None, description="see require_ok")
+    max_cost_per_file: float | None = Field(None, ge=0, description="see max_cost_per_file")
+    max_cost_per_day: float | None = Field(
+        None, ge=0, description="of this queue, besides that over all: see max_cost_per_day"
+    )
+    max_requests_per_day: int | None = Field(
+        None, ge=0, description="of this queue, besides that over all: see max_requests_per_day"
+    )
+    count_requests: int | None = Field(None, ge=0, description="see count_requests")
+    notify_command: list[Words] | None = Field(None, min_length=1, description="see notify_command")
+    notify_url: str | None = Field(None, description="see notify_url")
+    notify_secret_file: Path | None = Field(None, description="see notify_secret_file")
+    keep_done_days: int | None = Field(None, ge=1, description="see keep_done_days")
+    keep_done_bytes: int | None = Field(None, ge=0, description="of this queue alone: see keep_done_bytes")
+    keep_rejected_days: int | None = Field(None, ge=1, description="see keep_rejected_days")
+    keep_rejected_bytes: int | None = Field(
+        None, ge=0, description="of this queue alone: see keep_rejected_bytes"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Who hears of a receipt: a *command* with its arguments, a *url*; either may be missing."""
+
+    command: tuple[str, ...] = ()
+    url: str = ""
+    secret_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent, in US dollars and requests; None is without limit."""
+
+    cost_per_file: float | None = None
+    cost_per_day: float | None = None
+    requests_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """What holds for one queue, all told. *is_refused*: nobody declared it, and such are not used."""
+
+    defaults: Defaults
+    skips_bad_lines: bool
+    names_by_job: bool
+    is_refused: bool
+    prompt: str | None
+    id_column: str | None
+    files: Path | None
+    models: Mapping[str, str]
+    betas: tuple[str, ...]
+    output: tuple[OutputForm, ...]  # empty: by the form of the file
+    priority: Priority
+    max_priority: Priority
+    require_ok: bool
+    budget: Budget  # of this queue alone; what holds over all is another
+    count_requests: int
+    max_unpacked_bytes: int
+    notice: Notice
