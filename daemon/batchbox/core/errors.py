@@ -54,6 +54,10 @@ class Offline(TryLater):
     """The spool is not there, or not the one that was opened: touch nothing until it is back."""
 
 
+class Unfit(BatchboxError):
+    """The dropped file as a whole cannot be sent: whoever dropped it has to correct it."""
+
+
 class Refused(BatchboxError):
     """The API will never take this; nothing was created. *error* is its error object.
 

@@ -11,7 +11,7 @@ SENTENCES = {
     "partial": "Some requests were not answered: correct the errors file and drop it back in.",
     "failed": "No request was answered: correct the errors file and drop it back in.",
     "canceled": "It was canceled before anything was answered: drop the errors file to ask again.",
-    "rejected": "The file has mistakes, so nothing was sent: correct the lines below and drop it again.",
+    "rejected": "The file has mistakes, so nothing was sent: correct what is told below and drop it again.",
 }
 
 

@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import structlog
 
-from batchbox.core.errors import TryLater
+from batchbox.core.errors import TryLater, Unfit
 from batchbox.core.lines import Request
-from batchbox.core.manifest import Manifest, Part
+from batchbox.core.manifest import Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
 from batchbox.core.packing import Packer, size_of
 from batchbox.core.settle import Incoming, Writer
@@ -33,12 +33,38 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     stored, seen = _settle(ctx, stored)
     job = stored.manifest
     rules = ctx.settings.for_queue(job.source.queue)
-    reading, parts = _read(ctx, job, rules, frozenset())
-    if repeated := reading.find_repeated():
-        reading, parts = _read(ctx, job, rules, repeated)
+    try:
+        _require_queue(job, rules)
+        reading, parts = _read(ctx, job, rules, frozenset())
+        if repeated := reading.find_repeated():
+            reading, parts = _read(ctx, job, rules, repeated)
+    except Unfit as unfit:
+        return _reject(ctx, stored, unfit)
     if ctx.spool.request(job.job)[0] != seen:
         raise TryLater("the file was changed while it was checked", "it is checked once it stays as it is")
     return _conclude(ctx, stored, reading, parts, rules)
+
+
+def _require_queue(job: Manifest, rules: QueueRules) -> None:
+    if rules.is_refused:
+        problem = f'there is no queue "{job.source.queue}" here, so nothing of it was sent'
+        raise Unfit(
+            problem, "drop it into another folder, or ask whoever runs batchbox to declare this queue"
+        )
+
+
+def _reject(ctx: Context, stored: Stored, unfit: Unfit) -> Stored:
+    """Find the file wanting as a whole."""
+    job = stored.manifest
+    mistake = Mistake(problem=unfit.problem, fix=unfit.fix)
+    _warn_rejected(job, 1)
+    news = {"checked_at": ctx.stamp(), "mistakes": (mistake,), "mistakes_total": 1}
+    return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
+
+
+def _warn_rejected(job: Manifest, mistakes: int) -> None:
+    facts = {"file": job.source.name, "queue": job.source.queue, "mistakes": mistakes}
+    log.warning("job.rejected", job=job.job, **facts)
 
 
 def _settle(ctx: Context, stored: Stored) -> tuple[Stored, Incoming]:
@@ -77,8 +103,7 @@ def _conclude(
     if reading.mistakes_total and (not rules.skips_bad_lines or not parts):
         labels = [part.label for part in parts]
         ctx.spool.discard(job.job, [SKIPPED, *map(body_name, labels), *map(index_name, labels)])
-        facts = {"file": job.source.name, "queue": job.source.queue, "mistakes": reading.mistakes_total}
-        log.warning("job.rejected", job=job.job, **facts)
+        _warn_rejected(job, reading.mistakes_total)
         return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
     log.info(
         "job.checked",

@@ -1,0 +1,37 @@
+"""Queues: what becomes of a folder that nobody declared."""
+
+import pytest
+
+from batchbox.sandbox.remote import Sandbox
+from tests.engine.conftest import Start
+from tests.support.engine import prompts
+
+
+def test_a_folder_that_nobody_declared_is_a_queue(start: Start) -> None:
+    """Without a table of its own, it has the usual settings."""
+    engine = start(queue={"nightly": {}})
+    engine.drop("a.jsonl", prompts("one"), "adhoc")
+    engine.run_to_end()
+    assert engine.receipt("a", "adhoc")["status"] == "succeeded"
+
+
+def test_a_folder_that_nobody_declared_is_refused(start: Start, sandbox: Sandbox) -> None:
+    """Where that is set, its files come back with a receipt that says why, and nothing is sent."""
+    engine = start(undeclared_queues="refuse", queue={"nightly": {}})
+    engine.drop("a.jsonl", prompts("one"), "nihgtly")
+    engine.run_to_end()
+    receipt = engine.receipt("a", "nihgtly")
+    assert receipt["status"] == "rejected"
+    assert "line" not in receipt["mistakes"][0]
+    assert 'no queue "nihgtly"' in receipt["mistakes"][0]["problem"]
+    assert (engine.root / "rejected" / "nihgtly" / "a.jsonl").read_bytes() == prompts("one")
+    assert not sandbox.batches()
+
+
+@pytest.mark.parametrize("queue", ["", "nightly"])
+def test_declared_queues_and_the_inbox_itself_are_used(start: Start, queue: str) -> None:
+    """Nothing that was declared is refused."""
+    engine = start(undeclared_queues="refuse", queue={"nightly": {}})
+    engine.drop("a.jsonl", prompts("one"), queue)
+    engine.run_to_end()
+    assert engine.receipt("a", queue)["status"] == "succeeded"
