@@ -12,7 +12,7 @@ from tests.support.mishaps import CALL, CHANGES, Mishap, Once, Operation, count_
 TALLY = "crashes before, in or after a disk operation or API call"
 LASTING = CHANGES - {"sync", "finish", "chmod"}  # what the next process sees is another disk
 FIRST = "one file"
-WHOLE = {FIRST, "several parts", "a rejected file", "rows asked again"}
+WHOLE = {FIRST, "a rejected file"}
 STEP = 5  # of the others, in CI
 
 

@@ -57,8 +57,8 @@ HOURS = {
     "EIO for one file": (frozenset({"stat"}), errno.EIO, "/request.jsonl"),
     "EIO for one manifest": (READS, errno.EIO, "/manifest.json"),
 }
-EVERY = 79  # in CI; with --soak each
-EVERY_HOUR = 499
+EVERY = 127  # in CI; with --soak each
+EVERY_HOUR = 701
 
 COMMANDS = {"dropping", "survey", "fitness", "liveness", "ownership", "rights"}
 BESIDE = COMMANDS | {"health", "hints"}  # not the daemon's own work, or nothing that it needs
@@ -102,7 +102,7 @@ def test_every_operation_may_fail_once(
         assert trial.deaths == 0
         assert not trial.ends or failure.at < start, trial.ends
         tally[ONCE] += failure.struck
-    assert tally[ONCE] > 10
+    assert tally[ONCE] > 5
 
 
 @pytest.mark.parametrize("kind", HOURS)

@@ -26,7 +26,7 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
 )
 MANY = settings(FEW, max_examples=1000, stateful_step_count=50, derandomize=False)
-SHARDS = {Play: 10, Killer: 20, Misfortune: 20, Everything: 20}
+SHARDS = {Play: 8, Killer: 15, Misfortune: 15, Everything: 15}
 
 
 @pytest.mark.parametrize("kind", SHARDS)
