@@ -13,10 +13,12 @@ from typing import Protocol
 import msgspec
 
 from batchbox.core.answers import Answer, read_answer
-from batchbox.core.cells import guard
+from batchbox.core.cells import guard, name_columns
 from batchbox.core.lines import BOM
 from batchbox.core.manifest import Manifest
-from batchbox.engine.context import SKIPPED, Context
+from batchbox.core.tables import Table
+from batchbox.engine.columns import Columns, DroppedColumns
+from batchbox.engine.context import REQUEST, SKIPPED, Context
 from batchbox.engine.errors_file import Skips
 from batchbox.engine.index import Entry
 from batchbox.engine.pieces import Pieces
@@ -25,7 +27,6 @@ from batchbox.queues import OutputForm
 Failure = tuple[str, str]  # outcome and reason
 
 COLUMNS = ("status", "text", "stop_reason", "error")
-OWN_COLUMNS = ("custom_id", "line")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,28 +50,29 @@ class _Lines:
 
 
 class _Table:
-    """CSV, or TSV: a row for each line."""
+    """CSV or TSV: a row for each line, with the columns of the dropped file before ours."""
 
     is_empty = False
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
         self._text = io.StringIO()
-        self._writer = csv.writer(self._text, lineterminator="\n")
-        self._write_row([*OWN_COLUMNS, *COLUMNS])
-        self._head = BOM
+        # both bytes of the end are quoted within a cell for being named here
+        self._writer = csv.writer(self._text, delimiter=columns.delimiter, lineterminator="\r\n")
+        self._head = BOM + self._format([*columns.names, *name_columns(COLUMNS, columns.names)])
 
-    def _write_row(self, cells: Sequence[object]) -> None:
-        self._writer.writerow(cells)
-
-    def write(self, answer: Answer) -> bytes:
-        own = (answer.custom_id or "", answer.line)
-        text, error = guard(answer.text or ""), guard(answer.error or "")
-        self._write_row([*own, answer.status, text, answer.stop_reason or "", error])
-        written = self._head + self._text.getvalue().encode()
-        self._head = b""
+    def _format(self, cells: Sequence[object]) -> bytes:
         self._text.seek(0)
         self._text.truncate()
-        return written
+        self._writer.writerow(cells)
+        return self._text.getvalue()[:-2].encode() + b"\n"
+
+    def write(self, answer: Answer) -> bytes:
+        own = self._columns.cells(answer)
+        text, error = guard(answer.text or ""), guard(answer.error or "")
+        row = self._format([*own, answer.status, text, answer.stop_reason or "", error])
+        head, self._head = self._head, b""
+        return head + row
 
 
 class _Text:
@@ -138,9 +140,20 @@ def open_answers(
     stack: ExitStack,
 ) -> Answers | None:
     """Return what writes the forms that are *wanted*, open as long as *stack*; None if that is rows alone."""
-    forms = dict(_choose_forms(job, wanted))
-    if not forms:
+    if set(wanted) == {"rows"}:
         return None
+    forms: dict[str, _Form] = {}
+    kind = job.source.form.kind
+    if "answers" in wanted:
+        forms[".jsonl"] = _Lines()
+    if "csv" in wanted and kind in {"csv", "tsv"}:
+        table = Table(stack.enter_context(ctx.spool.open(job.job, REQUEST)), kind)
+        forms[f".{kind}"] = _Table(DroppedColumns(table))
+    elif "csv" in wanted:
+        forms[".csv"] = _Table(Columns())
+    if "text" in wanted:
+        count = job.input.requests + job.input.skipped if job.input else 0
+        forms[".md" if job.source.form.ending == ".md" else ".txt"] = _Text(is_single=count == 1)
     skips = Skips(stack.enter_context(ctx.spool.open(job.job, SKIPPED)))
     files = {ending: stack.enter_context(ctx.spool.create(job.job, source_name(ending))) for ending in forms}
     return Answers(skips, {ending: (form, Pieces(files[ending], note)) for ending, form in forms.items()})
@@ -149,14 +162,3 @@ def open_answers(
 def source_name(ending: str) -> str:
     """Return the name of answers in the job's folder."""
     return f"answers{ending}"
-
-
-def _choose_forms(job: Manifest, wanted: Sequence[OutputForm]) -> Iterator[tuple[str, _Form]]:
-    source = job.source.form
-    if "answers" in wanted:
-        yield ".jsonl", _Lines()
-    if "csv" in wanted:
-        yield ".csv", _Table()
-    if "text" in wanted:
-        count = job.input.requests + job.input.skipped if job.input else 0
-        yield (".md" if source.ending == ".md" else ".txt"), _Text(is_single=count == 1)
