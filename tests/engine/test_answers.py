@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import cast
 
+import jsonschema
 import pytest
 
+from batchbox.cli.schema import Shape, describe
 from batchbox.core.storage import Spool
 from batchbox.sandbox.remote import Sandbox
 from tests.engine.conftest import Start
@@ -168,7 +170,10 @@ def test_killed_while_it_is_put_out(tmp_path: Path, sandbox: Sandbox) -> None:
 
 
 def test_answers_have_the_shape_that_is_promised(mixed: Engine) -> None:
-    """Strict JSON, its keys in one order."""
+    """Strict JSON, its keys in one order, and by somebody else's judgement as the schema says."""
     lines = mixed.path("a", "answers.jsonl").read_bytes().splitlines()
     keys = ["custom_id", "line", "status", "text", "stop_reason", "usage", "error"]
     assert [list(json.loads(line)) for line in lines] == [keys] * 5
+    schema = jsonschema.Draft202012Validator(describe(Shape.ANSWERS))
+    assert all(schema.is_valid(json.loads(line)) for line in lines)
+    assert not schema.is_valid(json.loads(lines[0]) | {"more": 1})

@@ -5,29 +5,27 @@ is thought and what tools are called with stand in the API's own rows; the stop 
 """
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 Raw = msgspec.Raw
-NOTHING = Raw(b"null")
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """One line of an answers file, in this order.
+def _told(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description)
 
-    *custom_id*: None where a line was left out, for its id may be what was wrong. *text*: None where
-    nothing was answered, empty where the answer has no text. *usage*: the API's own object, as JSON. *error*:
-    why it was not answered, in a sentence.
-    """
 
-    custom_id: str | None
-    line: int
-    status: str
-    text: str | None = None
-    stop_reason: str | None = None
-    usage: Raw = NOTHING
-    error: str | None = None
+class Answer(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One line of NAME.answers.jsonl."""
+
+    custom_id: Annotated[str | None, _told("null where a line was left out: its id may be what was wrong")]
+    line: Annotated[int, _told("its line's number in the dropped file")]
+    status: Annotated[str, _told("succeeded, errored, canceled or expired; skipped if it was left out")]
+    text: Annotated[str | None, _told("all text of the answer; null if there is none")] = None
+    stop_reason: Annotated[str | None, _told("why the answer ends where it does")] = None
+    usage: Annotated[Raw | None, _told("tokens, as the API tells them; null if nothing was answered")] = None
+    error: Annotated[str | None, _told("why there is no answer; null if there is one")] = None
 
 
 class _Block(msgspec.Struct):
@@ -38,7 +36,7 @@ class _Block(msgspec.Struct):
 class _Message(msgspec.Struct):
     content: list[_Block]
     stop_reason: str | None = None
-    usage: Raw = NOTHING
+    usage: Raw = Raw(b"null")
 
 
 class _Result(msgspec.Struct):
