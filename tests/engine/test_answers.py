@@ -70,6 +70,7 @@ def test_answers_as_lines(mixed: Engine) -> None:
     assert (rows[0]["stop_reason"], rows[0]["usage"]) == ("end_turn", message["usage"])
     assert [row["error"] is None for row in rows] == [row["status"] == "succeeded" for row in rows]
     assert "no such model" in rows[2]["error"]
+    assert rows[1]["error"].startswith("column 2: not JSON")
     assert rows[4]["error"] == "the prompt is empty; write what is to be asked, or remove the line"
 
 

@@ -117,7 +117,8 @@ class Answers:
     def _add_skips(self, before: int | None) -> None:
         for _, entry in self._skips.take(before):
             reason = entry["reason"]
-            error = f"{reason.get('problem', '')}; {reason.get('fix', '')}"
+            place = f"column {reason['column']}: " if "column" in reason else ""
+            error = f"{place}{reason['problem']}; {reason['fix']}"
             self._write(Answer(None, entry["line"], "skipped", error=error))
 
     def _write(self, answer: Answer) -> None:
