@@ -10,10 +10,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from batchbox.core.forms import Kind
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 
 OutputForm = Literal["rows", "answers", "csv", "text"]
+USUAL_OUTPUT: Mapping[Kind, tuple[OutputForm, ...]] = {  # where none is set
+    "jsonl": ("rows",),
+    "csv": ("rows", "csv"),
+    "tsv": ("rows", "csv"),
+    "text": ("rows", "text"),
+}
 Words = Annotated[str, Field(min_length=1)]
 
 
@@ -102,3 +109,7 @@ class QueueRules:
     count_requests: int
     max_unpacked_bytes: int
     notice: Notice
+
+    def output_of(self, kind: Kind) -> tuple[OutputForm, ...]:
+        """Return in which forms the answers to a file of that *kind* are put out; at least one."""
+        return self.output or USUAL_OUTPUT[kind]

@@ -151,6 +151,23 @@ def test_a_line_may_fail_and_come_back_again_and_again() -> None:
     assert bytes(read(text).params) == bytes(read('{"prompt":"x"}').params)
 
 
+@pytest.mark.parametrize(
+    ("text", "custom_id"),
+    [
+        ('{"line":3,"reason":{},"request":{"prompt":"x"}}', "line-000003"),
+        ('{"line":3,"reason":{},"request":"x"}', "line-000003"),
+        ('{"line":3,"reason":{},"request":{"custom_id":"own","prompt":"x"}}', "own"),
+        ('{"line":1,"reason":{},"request":{"line":3,"reason":{},"request":"x"}}', "line-000001"),
+        ('{"line":1,"custom_id":"own","reason":{},"request":{"line":3,"reason":{},"request":"x"}}', "own"),
+        ('{"line":"three","reason":{},"request":"x"}', "line-000007"),
+    ],
+    ids=["short-form", "string", "own-id", "within", "own-id-outside", "no-number"],
+)
+def test_a_line_without_an_id_keeps_the_number_that_it_had(text: str, custom_id: str) -> None:
+    """Else its answer could not be put where it belongs, or would take the place of another's."""
+    assert read(text).custom_id == custom_id
+
+
 def test_a_skipped_line_counts_once_it_was_corrected() -> None:
     """Beside its raw text, the corrected request is what is asked."""
     assert params('{"line":3,"reason":{},"raw":"{oops","request":{"prompt":"x"}}')["messages"][0] == {

@@ -15,7 +15,7 @@ from batchbox.sandbox.remote import Sandbox
 from batchbox.settings import Settings
 from tests.support.daemon import Box, request, wait_for
 
-SHAPES = ("manifest", "settings", "receipt", "health")
+SHAPES = ("manifest", "settings", "receipt", "health", "answers")
 
 
 def schema_of(box: Box, shape: str) -> dict[str, Any]:

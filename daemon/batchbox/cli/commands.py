@@ -18,6 +18,7 @@ COMMANDS = {  # name: (module, the first line of its docstring), in the order of
     "drop": ("drop", "Put a file into the inbox, whole or not at all."),
     "status": ("status", "Tell what waits, runs and is held, and why."),
     "show": ("show", "Tell the whole story of one file."),
+    "merge": ("merge", "Put the rows of a second try into the first's, in their places."),
     "watch": ("watch", "Show it live, until Ctrl-C."),
     "cancel": ("control", "End a file early; its receipt follows."),
     "hold": ("control", "Put a file that is under way aside, as it is."),
@@ -43,6 +44,8 @@ EXITS = {
     "check": "Exit codes: 0 no mistakes; 1 a file has mistakes; 2 wrong use or settings.",
     "drop": "Exit codes: 0 dropped or, with --wait, all answered; 1 with --wait, not all answered; 2 wrong "
     "use, or it cannot be dropped; 3 the spool cannot be used.",
+    "merge": "Exit codes: 0 every row is answered; 1 merged, not all are; 2 wrong use, or nothing was "
+    "written; 3 the file cannot be written.",
     "watch": "Exit codes: 0 ended by Ctrl-C, SIGTERM or its reader; 3 the spool cannot be used at the start.",
     "demo": "Exit codes: 0 all went as it should; 1 not all did; 3 the folder cannot be used.",
     "sandbox": "Exit codes: 0 ended as asked; 2 wrong use.",

@@ -4,9 +4,11 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from pydantic.json_schema import GenerateJsonSchema
 
+from batchbox.core.answers import Answer
 from batchbox.core.manifest import SCHEMA, Manifest
 from batchbox.core.shapes import Receipt
 from batchbox.settings import Settings
@@ -21,6 +23,7 @@ class Shape(StrEnum):
     SETTINGS = "settings"
     RECEIPT = "receipt"
     HEALTH = "health"
+    ANSWERS = "answers"
 
 
 def schema(
@@ -41,6 +44,8 @@ def describe(shape: Shape) -> dict[str, Any]:
             found = Health.model_json_schema()
         case Shape.MANIFEST:
             found = _describe_manifest()
+        case Shape.ANSWERS:
+            found = msgspec.json.schema(Answer)
     return {"$schema": GenerateJsonSchema.schema_dialect} | found
 
 

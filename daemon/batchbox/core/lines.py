@@ -27,6 +27,7 @@ Fields = dict[str, Raw]
 BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
 NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
+LINE_NUMBER = re.compile(rb"[0-9]{1,12}")
 BYTE_OF_ERROR = re.compile(r"\(byte (\d+)\)")
 HALF = re.compile(rb"(?<!\\)\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
 BLANKS = b" \t\r\n"
@@ -193,11 +194,17 @@ def _unwrap(fields: Fields) -> Fields:
                 'put the corrected request under "request" in the place of "raw"',
             )
         inner = bytes(fields["request"])
-        own_id = {"custom_id": fields["custom_id"]} if "custom_id" in fields else {}
+        own_id = {"custom_id": fields["custom_id"]} if "custom_id" in fields else _name(fields["line"])
         if inner[:1] not in (b'"', b"{"):
             _refuse_other(inner)
         fields = own_id | (_decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)})
     return fields
+
+
+def _name(line: Raw) -> Fields:
+    """Return the id of a line without one in the file that it was left out of, where its answer belongs."""
+    number = bytes(line)
+    return {"custom_id": Raw(b'"line-%06d"' % int(number))} if LINE_NUMBER.fullmatch(number) else {}
 
 
 def _take_id(number: int, fields: Fields) -> str:

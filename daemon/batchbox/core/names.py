@@ -14,6 +14,7 @@ from batchbox.core.forms import strip_ending
 NAME_MAX = 255
 ROOM = len(".results.jsonl") + len("~99999")
 DIGEST_CHARS = 8
+ANSWERS = (".jsonl", ".csv", ".tsv", ".txt", ".md")  # endings of the answers in their several forms
 
 
 def show(name: bytes) -> str:
@@ -45,8 +46,13 @@ def free_stem(stem: str, is_taken: Callable[[str], bool]) -> str:
 
 
 def results_name(stem: str) -> str:
-    """Return the name of the answers."""
+    """Return the name of the rows, as the API shapes them."""
     return f"{stem}.results.jsonl"
+
+
+def answers_name(stem: str, ending: str) -> str:
+    """Return the name of the answers in another form, which *ending* tells."""
+    return f"{stem}.answers{ending}"
 
 
 def errors_name(stem: str) -> str:
@@ -66,4 +72,5 @@ def rejected_name(stem: str, ending: str) -> str:
 
 def names_of(stem: str) -> tuple[str, ...]:
     """Return every outbox name that *stem* stands for."""
-    return (results_name(stem), errors_name(stem), receipt_name(stem))
+    answers = (answers_name(stem, ending) for ending in ANSWERS)
+    return (results_name(stem), *answers, errors_name(stem), receipt_name(stem))

@@ -3,6 +3,7 @@
 A line of it is itself a line that can be dropped: correct what stands under `request` and drop it back in.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -15,6 +16,24 @@ from batchbox.engine.context import SKIPPED, Context, open_lines
 from batchbox.engine.index import Entry
 
 _skipped = msgspec.json.Decoder(dict[str, Any])
+
+
+class Skips:
+    """The lines that were left out, in order, as they stand in the errors file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._step()
+
+    def _step(self) -> None:
+        self._line = self._file.readline()
+        self._entry = _skipped.decode(self._line) if self._line else {}
+
+    def take(self, before: int | None) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Yield those *before* that line, or all that are left, as written and as read."""
+        while self._line and (before is None or self._entry["line"] < before):
+            yield self._line, self._entry
+            self._step()
 
 
 class ErrorsFile:
@@ -30,9 +49,8 @@ class ErrorsFile:
         with ExitStack() as stack:
             self._file = stack.enter_context(self._out)
             self._request = stack.enter_context(open_lines(self._ctx, self._job))
-            self._skips = stack.enter_context(self._ctx.spool.open(self._job.job, SKIPPED))
+            self._skips = Skips(stack.enter_context(self._ctx.spool.open(self._job.job, SKIPPED)))
             self._line = 0
-            self._next_skip = self._skips.readline()
             self._files = stack.pop_all()
         return self
 
@@ -59,9 +77,8 @@ class ErrorsFile:
         self.count += 1
 
     def _add_skips(self, before: int | None) -> None:
-        while self._next_skip and (before is None or _skipped.decode(self._next_skip)["line"] < before):
-            self._write(self._next_skip)
-            self._next_skip = self._skips.readline()
+        for line, _ in self._skips.take(before):
+            self._write(line)
 
     def _original(self, number: int) -> bytes:
         """Return line *number* of the dropped file, as the JSON it was; null if it is that no more."""

@@ -9,10 +9,11 @@ import structlog
 
 from batchbox.core.errors import TryLater
 from batchbox.core.manifest import Manifest, Output
-from batchbox.core.names import errors_name, receipt_name, rejected_name, results_name
+from batchbox.core.names import answers_name, errors_name, receipt_name, rejected_name, results_name
 from batchbox.core.receipt import compose_receipt, count_rows, status_of
 from batchbox.core.states import Event, JobState
 from batchbox.core.storage import Stored
+from batchbox.engine.answers import open_answers, source_name
 from batchbox.engine.claim import choose_stem
 from batchbox.engine.context import REQUEST, Context
 from batchbox.engine.errors_file import ErrorsFile
@@ -39,13 +40,21 @@ def publish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 
 def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
     job = _renamed(ctx, stored.manifest, is_reserved)
+    wanted = ctx.settings.for_queue(job.source.queue).output_of(job.source.form.kind)
+    outputs: list[Output] = []
     with ExitStack() as stack:
         transfer = stack.enter_context(ctx.transfers.track(job.job, "publishing"))
-        results = Results(stack.enter_context(ctx.spool.create(job.job, RESULTS)), transfer.add)
+        results = None
+        if "rows" in wanted:
+            results = Results(stack.enter_context(ctx.spool.create(job.job, RESULTS)), transfer.add)
+        answers = open_answers(ctx, job, wanted, transfer.add, stack)
         errors = stack.enter_context(ErrorsFile(ctx, job, ERRORS))
-        write_rows(ctx, job, results, errors)
-        sha256 = results.close()
-    outputs = [_output("outbox", results_name(job.stem), RESULTS, (results.size, sha256))]
+        write_rows(ctx, job, results, answers, errors)
+        if results:
+            sha256 = results.close()
+            outputs.append(_output("outbox", results_name(job.stem), RESULTS, (results.size, sha256)))
+        for ending, found in answers.close() if answers else ():
+            outputs.append(_output("outbox", answers_name(job.stem, ending), source_name(ending), found))
     if errors.count:
         outputs.append(_describe(ctx, job, "outbox", errors_name(job.stem), ERRORS))
     else:

@@ -1,8 +1,7 @@
 """Results: the rows of all parts of a job, in the order of the requests, under the producer's own ids."""
 
-import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -13,28 +12,21 @@ from batchbox.core.ledger import read_row
 from batchbox.core.manifest import JobId, Manifest, Part
 from batchbox.core.places import Places
 from batchbox.core.states import PartState
+from batchbox.engine.answers import Answers, Failure
 from batchbox.engine.context import Context, index_name, places_name, rows_name
 from batchbox.engine.errors_file import ErrorsFile
 from batchbox.engine.index import DISK_FIX, Entry, read_entries
+from batchbox.engine.pieces import PIECE, Pieces
 
 CANCELED = "the file was canceled before this request was answered"
-PIECE = 1 << 18
 
-Ending = tuple[bytes, tuple[str, str] | None]  # the result as JSON; outcome and reason unless it succeeded
+Ending = tuple[bytes, Failure | None]  # the result as JSON; how it failed, if it did
 
 _encode = msgspec.json.encode
 
 
-class Results:
-    """Writes rows in large pieces, and their digest; *note* hears how many bytes are written."""
-
-    def __init__(self, file: BinaryIO, note: Callable[[int], None]) -> None:
-        self._file = file
-        self._note = note
-        self._digest = hashlib.sha256()
-        self._pieces: list[bytes] = []
-        self._waiting = 0
-        self.size = 0
+class Results(Pieces):
+    """The rows, as the API shapes them."""
 
     def add(self, entry: Entry, result: bytes) -> None:
         """Add a row."""
@@ -42,19 +34,6 @@ class Results:
         self._waiting += len(result)
         if self._waiting >= PIECE:
             self._put()
-
-    def _put(self) -> None:
-        data = b"".join(self._pieces)
-        self._pieces, self._waiting = [], 0
-        self._digest.update(data)
-        self._file.write(data)
-        self.size += len(data)
-        self._note(len(data))
-
-    def close(self) -> str:
-        """Write what is left; return the SHA-256 of the whole."""
-        self._put()
-        return self._digest.hexdigest()
 
 
 class _Collected:
@@ -100,15 +79,22 @@ def _made_up(part: Part) -> Ending:
     return _encode(result), ("errored", refusal.problem if refusal else "")
 
 
-def write_rows(ctx: Context, job: Manifest, results: Results, errors: ErrorsFile) -> None:
-    """Write results and errors in the order of the requests."""
+def write_rows(
+    ctx: Context, job: Manifest, results: Results | None, answers: Answers | None, errors: ErrorsFile
+) -> None:
+    """Write what is wanted, and the errors, in the order of the requests."""
     for number in sorted({part.number for part in job.parts}):
         generations = [part for part in job.parts if part.number == number]
         for entry, (result, failure) in _in_order(ctx, job.job, generations):
-            results.add(entry, result)
+            if results:
+                results.add(entry, result)
+            if answers:
+                answers.add(entry, result, failure)
             if failure:
                 errors.add(entry, *failure)
     errors.finish()
+    if answers:
+        answers.finish()
 
 
 def _in_order(ctx: Context, job: JobId, generations: list[Part]) -> Iterator[tuple[Entry, Ending]]:

@@ -1,0 +1,90 @@
+"""`merge`: put the rows of a second try into the first's."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from batchbox.cli.options import JsonOption
+from batchbox.cli.page import tell, tell_json
+from batchbox.core.checkup import count
+from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop
+from batchbox.core.merging import Rows, Tries
+from batchbox.core.merging import merge as merge_rows
+from batchbox.core.names import show
+from batchbox.spool import durable
+
+BUFFER = 1 << 16
+ENDINGS = (".results.jsonl", ".answers.jsonl", ".jsonl")
+
+
+def merge(
+    first: Annotated[Path, typer.Argument(help="Results or answers of the first try.", show_default=False)],
+    second: Annotated[
+        list[Path], typer.Argument(help="Those of later tries, in their order.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="What to write (NAME.merged.results.jsonl beside FIRST).")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write it even if it is there already.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Put rows that FIRST does not know at the end.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the rows of a second try into the first's, in their places."""
+    target = out or _name_merged(first)
+    with ExitStack() as stack:
+        rows = [
+            Rows(stack.enter_context(_opened(path)), show(os.fsencode(path))) for path in (first, *second)
+        ]
+        file = stack.enter_context(_written(target, replace))
+        merged = merge_rows(rows[0], Tries(rows[1:]), file, add)
+    name = show(os.fsencode(target))
+    if as_json:
+        tell_json(
+            {"out": name, "rows": merged.rows, "replaced": merged.replaced, "added": merged.added}
+            | {"unanswered": merged.unanswered}
+        )
+    else:
+        added = f", {merged.added:,} added" if merged.added else ""
+        tell(f"{name}: {count(merged.rows, 'row')}, {merged.replaced:,} replaced{added}", "")
+        if merged.unanswered:
+            tell(f"{count(merged.unanswered, 'row')} of them not answered still")
+    if merged.unanswered:
+        raise typer.Exit(NOT_ALL_WELL)
+
+
+def _name_merged(first: Path) -> Path:
+    ending = next((one for one in ENDINGS if first.name.endswith(one)), "")
+    return first.with_name(f"{first.name.removesuffix(ending)}.merged{ending}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        file = open(path, "rb", buffering=BUFFER)  # noqa: SIM115  it is: below, where an error is another's
+    except OSError as error:
+        problem = f"{show(os.fsencode(path))} cannot be read: {error.strerror}"
+        raise Stop(problem, "name a file of the outbox, or a copy of one", code=BAD_SETTINGS) from None
+    with file:
+        yield file
+
+
+@contextmanager
+def _written(target: Path, replace: bool) -> Iterator[BinaryIO]:
+    """Give a file that has the name of *target* once the block has ended well, and not before."""
+    temp = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        if not replace and durable.is_there(target):
+            raise FileExistsError
+        with durable.write_whole(temp) as file:
+            yield file
+        (durable.move if replace else durable.move_onto_free)(temp, target)
+    except FileExistsError:
+        fix = "--out names another, --replace writes over it"
+        raise Stop(f"{show(os.fsencode(target))} is there already", fix, code=BAD_SETTINGS) from None
+    finally:
+        with suppress(OSError):
+            durable.remove(temp)
