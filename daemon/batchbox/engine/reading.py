@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from batchbox.core.fields import quote
 from batchbox.core.lines import Request, read_line
 from batchbox.core.manifest import Input, Mistake
 from batchbox.core.packing import FRAME, fits_alone, size_of
@@ -21,7 +22,6 @@ from batchbox.queues import QueueRules
 BLOCK = 1 << 16  # with all that is made of it below what malloc(3) takes anew from the kernel each time
 LINE_PIECE = 1 << 20
 MISTAKES_KEPT = 100
-QUOTED = 80  # characters of an id, in a complaint
 RAW_KEPT = 1 << 20  # of a skipped line, in the errors file
 SLICES = 64  # of the hashes, so that not all are looked at together
 ADDED = 256  # bytes, more than a line can grow by on its way into a part
@@ -118,7 +118,7 @@ class Reading:
             return found
         before = self._first_use(found)
         if before != number:
-            problem = f"custom_id {_quote(found.custom_id)} was used in line {before} already"
+            problem = f"custom_id {quote(found.custom_id)} was used in line {before} already"
             return Mistake(line=number, problem=problem, fix="give each request an id of its own")
         if not fits_alone(size_of(found.base, found.params), self._limit):
             return _too_long(number, self._limit)
@@ -177,7 +177,3 @@ def _split(text: bytes) -> list[bytes]:
 def _too_long(number: int, limit: int) -> Mistake:
     problem = f"the request is larger than one batch may be ({limit:,} bytes)"
     return Mistake(line=number, problem=problem, fix="make it smaller, or spread it over several requests")
-
-
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text if len(text) <= QUOTED else text[:QUOTED] + "…").decode()
