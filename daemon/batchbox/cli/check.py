@@ -16,6 +16,7 @@ from batchbox.core.manifest import Mistake
 from batchbox.core.names import show
 from batchbox.engine.ingest import measure
 from batchbox.settings import Settings
+from batchbox.spool.attachments import Attachments, find_places_beside
 
 
 def check(
@@ -27,7 +28,7 @@ def check(
 ) -> None:
     """Tell what would be sent, or what is wrong."""
     settings = read_settings(spool, config)
-    reports = [_examine(path, queue, settings) for path in files]
+    reports = [_examine(path, queue, settings, spool) for path in files]
     if as_json:
         tell_json(reports)
     else:
@@ -37,7 +38,7 @@ def check(
         raise typer.Exit(NOT_ALL_WELL)
 
 
-def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:
+def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> dict[str, Any]:
     name = show(os.fsencode(path))
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -48,7 +49,10 @@ def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:
         raise Stop(f"{name} is not a file", "name a file", code=BAD_SETTINGS)
     with open(descriptor, "rb", buffering=1 << 18) as file:
         rules = settings.for_queue(queue)
-        reading, parts = measure(file, rules, settings.max_part_requests, settings.max_part_bytes)
+        folder = rules.files and (spool or Path()) / rules.files
+        places = find_places_beside(path, queue, folder, settings.queue.keys() - {queue})
+        fetch = Attachments(places, sees_writers=False).read
+        reading, parts = measure(file, rules, settings.max_part_requests, settings.max_part_bytes, fetch)
         found = reading.conclude()
     return {
         "file": name,

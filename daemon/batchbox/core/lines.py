@@ -10,31 +10,22 @@ A line is never built as a whole: `msgspec.Raw` keeps each value as bytes, so th
 brackets costs its own size and no more.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import msgspec
 
+from batchbox.core.fields import Complaint, Fields, column_of, decode, decode_fields, join_fields
 from batchbox.core.manifest import Mistake
 from batchbox.core.marker import base_of
 
-T = TypeVar("T")
 Raw = msgspec.Raw
-Fields = dict[str, Raw]
 
 BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
-NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
 LINE_NUMBER = re.compile(rb"[0-9]{1,12}")
-BYTE_OF_ERROR = re.compile(r"\(byte (\d+)\)")
-HALF = re.compile(rb"(?<!\\)\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
 BLANKS = b" \t\r\n"
-CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of a character after its first
-
-_fields = msgspec.json.Decoder(dict[str, Raw])
-_encode = msgspec.json.encode
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -53,16 +44,6 @@ class Defaults:
     params: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class _Complaint(Exception):
-    """Raised inside this module only; `read_line` turns it into a `Mistake`."""
-
-    def __init__(self, problem: str, fix: str, column: int | None = None) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.fix = fix
-        self.column = column
-
-
 def read_line(number: int, raw: bytes, defaults: Defaults) -> Request | Mistake | None:
     """Return what line *number* asks for, what is wrong with it, or None where it is blank.
 
@@ -71,15 +52,10 @@ def read_line(number: int, raw: bytes, defaults: Defaults) -> Request | Mistake 
     text = raw.removeprefix(BOM) if number == 1 else raw
     try:
         return _read(number, text.strip(BLANKS), defaults)
-    except _Complaint as complaint:
+    except Complaint as complaint:
         indent = len(text) - len(text.lstrip(BLANKS))
         column = complaint.column and complaint.column + indent
         return Mistake(line=number, column=column, problem=complaint.problem, fix=complaint.fix)
-
-
-def _column(text: bytes, at: int) -> int:
-    """Return the column of byte *at*, counted in characters, as editors do."""
-    return len(text[:at].translate(None, CONTINUING)) + 1
 
 
 def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
@@ -88,16 +64,16 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
     _require_utf8(text)
     if text[:1] == b'"':
         fields = {"prompt": Raw(text)}
-        _decode(text, str)
+        decode(text, str)
     elif text[:1] == b"{":
-        fields = _decode_fields(text)
+        fields = decode_fields(text)
     else:
         _refuse_other(text)
     fields = _unwrap(fields)
     custom_id = _take_id(number, fields)
     params = _take_params(fields, defaults)
     _check_params(params)
-    body = fields["params"] if "params" in fields else Raw(_join(params))
+    body = fields["params"] if "params" in fields else Raw(join_fields(params))
     return Request(number, base_of(number, custom_id), custom_id, body)
 
 
@@ -105,81 +81,26 @@ def _require_utf8(text: bytes) -> None:
     try:
         _ = text.isascii() or text.decode()
     except UnicodeDecodeError as error:
-        raise _Complaint(
+        raise Complaint(
             f"byte 0x{text[error.start]:02x} is not UTF-8",
             "save the file as UTF-8 and drop it again",
-            _column(text, error.start),
+            column_of(text, error.start),
         ) from None
-
-
-def _decode(text: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except RecursionError:
-        raise _Complaint("nested too deeply to be read", "use fewer nested brackets") from None
-    except msgspec.DecodeError as error:
-        raise _malformed(text, str(error)) from None
-
-
-def _malformed(text: bytes, message: str) -> _Complaint:
-    found = BYTE_OF_ERROR.search(message)
-    at = int(found[1]) if found else len(text)
-    near = NOT_A_NUMBER.match(text, max(at - 1, 0)) or NOT_A_NUMBER.match(text, at)
-    if near:
-        return _Complaint(
-            f"{near[0].decode()} is not a JSON value",
-            "write a number, or null",
-            _column(text, near.start()),
-        )
-    half = HALF.search(text)
-    if half and half.end() < len(text) and re.search("truncated|surrogate|hex escape", message):
-        return _Complaint(
-            f"{half[0].decode()} is half of a character",
-            "write both halves, or neither; a text was cut within an emoji",
-            _column(text, half.start()),
-        )
-    if "truncated" in message:
-        return _Complaint(
-            "the line ends in the middle of its JSON",
-            "write the whole request on one line, and close every quote and bracket",
-            _column(text, len(text)),
-        )
-    if "trailing characters" in message:
-        return _Complaint(
-            "more stands behind the request",
-            "write each request on a line of its own, with no comma between them",
-            _column(text, at - 1),
-        )
-    reason = BYTE_OF_ERROR.sub("", message.removeprefix("JSON is malformed: ")).strip()
-    return _Complaint(
-        f"not JSON: {reason}",
-        "write one JSON object on each line: quotes, commas and brackets",
-        _column(text, at),
-    )
-
-
-def _decode_fields(text: bytes) -> Fields:
-    try:
-        return _fields.decode(text)
-    except RecursionError:
-        raise _Complaint("nested too deeply to be read", "use fewer nested brackets") from None
-    except msgspec.DecodeError as error:
-        raise _malformed(text, str(error)) from None
 
 
 def _refuse_other(text: bytes) -> NoReturn:
     if text.startswith(BOM):
-        raise _Complaint(
+        raise Complaint(
             "a byte order mark stands before the line",
             "remove it; only the file's first line may have one",
             1,
         )
-    _decode(text, msgspec.Raw)
+    decode(text, msgspec.Raw)
     kind = {b"[": "a list", b"t": "true", b"f": "false", b"n": "null"}.get(text[:1], "a number")
     fix = "write a request object, or a prompt in quotes"
     if text[:1] == b"[":
         fix = "write each request on a line of its own, without the list's brackets and commas"
-    raise _Complaint(f"the line is {kind}, not a request", fix)
+    raise Complaint(f"the line is {kind}, not a request", fix)
 
 
 def _unwrap(fields: Fields) -> Fields:
@@ -189,7 +110,7 @@ def _unwrap(fields: Fields) -> Fields:
     """
     while {"line", "reason"} <= fields.keys() and {"request", "raw"} & fields.keys():
         if "request" not in fields:
-            raise _Complaint(
+            raise Complaint(
                 "this line of an errors file was not corrected",
                 'put the corrected request under "request" in the place of "raw"',
             )
@@ -197,7 +118,7 @@ def _unwrap(fields: Fields) -> Fields:
         own_id = {"custom_id": fields["custom_id"]} if "custom_id" in fields else _name(fields["line"])
         if inner[:1] not in (b'"', b"{"):
             _refuse_other(inner)
-        fields = own_id | (_decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)})
+        fields = own_id | (decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)})
     return fields
 
 
@@ -212,10 +133,10 @@ def _take_id(number: int, fields: Fields) -> str:
         return f"line-{number:06d}"
     value = bytes(fields["custom_id"])
     if value[:1] != b'"':
-        raise _Complaint("custom_id is not a string", 'write it in quotes, as in "custom_id": "q-17"')
-    custom_id = _decode(value, str)
+        raise Complaint("custom_id is not a string", 'write it in quotes, as in "custom_id": "q-17"')
+    custom_id = decode(value, str)
     if not custom_id:
-        raise _Complaint("custom_id is empty", "give it a value, or leave the key out")
+        raise Complaint("custom_id is empty", "give it a value, or leave the key out")
     return custom_id
 
 
@@ -223,19 +144,19 @@ def _take_params(fields: Fields, defaults: Defaults) -> Fields:
     if "params" in fields:
         extra = sorted(fields.keys() - {"custom_id", "params"})
         if extra:
-            raise _Complaint(
+            raise Complaint(
                 f'"{extra[0]}" cannot stand beside "params"', f'move "{extra[0]}" into "params", or remove it'
             )
         if bytes(fields["params"])[:1] != b"{":
-            raise _Complaint(
+            raise Complaint(
                 "params is not an object", 'write "params": {"model": …, "max_tokens": …, "messages": […]}'
             )
-        return _decode_fields(bytes(fields["params"]))
+        return decode_fields(bytes(fields["params"]))
     rest = {name: value for name, value in fields.items() if name != "custom_id"}
     if "prompt" in rest:
         rest = _expand_prompt(rest)
     if "messages" not in rest:
-        raise _Complaint(
+        raise Complaint(
             "there is nothing to ask: no params, messages or prompt",
             'write {"prompt": "…"}, or {"custom_id": "…", "params": {…}}',
         )
@@ -245,12 +166,12 @@ def _take_params(fields: Fields, defaults: Defaults) -> Fields:
 
 def _expand_prompt(fields: Fields) -> Fields:
     if "messages" in fields:
-        raise _Complaint('"prompt" and "messages" cannot stand together', "keep one of them")
+        raise Complaint('"prompt" and "messages" cannot stand together', "keep one of them")
     prompt = bytes(fields["prompt"])
     if prompt[:1] not in (b'"', b"["):
-        raise _Complaint("prompt is not a string", "write the prompt in quotes")
+        raise Complaint("prompt is not a string", "write the prompt in quotes")
     if prompt in (b'""', b"[]"):
-        raise _Complaint("the prompt is empty", "write what is to be asked, or remove the line")
+        raise Complaint("the prompt is empty", "write what is to be asked, or remove the line")
     messages = b'[{"role":"user","content":' + prompt + b"}]"
     return {name: value for name, value in fields.items() if name != "prompt"} | {"messages": Raw(messages)}
 
@@ -259,15 +180,11 @@ def _check_params(params: Fields) -> None:
     missing = [name for name in REQUIRED if name not in params]
     if missing:
         names = ", ".join(missing)
-        raise _Complaint(f"params has no {names}", f"add {names}: every request needs it")
+        raise Complaint(f"params has no {names}", f"add {names}: every request needs it")
     tokens = bytes(params["max_tokens"])
     if tokens[:1] in b"-0123456789" and float(tokens) < 1:
-        raise _Complaint("max_tokens is less than 1", "set max_tokens to 1 or more")
+        raise Complaint("max_tokens is less than 1", "set max_tokens to 1 or more")
     if bytes(params.get("stream", b"")) == b"true":
-        raise _Complaint("a batch cannot stream", 'remove "stream", or set it to false')
+        raise Complaint("a batch cannot stream", 'remove "stream", or set it to false')
     if bytes(params.get("speed", b"")) == b'"fast"':
-        raise _Complaint("fast mode does not exist in a batch", 'remove "speed"')
-
-
-def _join(fields: Fields) -> bytes:
-    return b"{" + b",".join(_encode(name) + b":" + bytes(value) for name, value in fields.items()) + b"}"
+        raise Complaint("fast mode does not exist in a batch", 'remove "speed"')

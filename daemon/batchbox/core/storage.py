@@ -4,7 +4,7 @@ The engine knows no paths, no rename and no HTTP. One implementation of `Spool` 
 disk; nothing here says so.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from batchbox.core.retention import Archive, Kept
 from batchbox.core.settle import Finding, Incoming
 
 if TYPE_CHECKING:  # commands that only look have no use for the decoder
+    from batchbox.core.attachments import Fetch
     from batchbox.core.usage import Spent
 
 
@@ -119,6 +120,12 @@ class Spool(Protocol):
         """Open a file of the job's for reading, from its start or *here_and_there*.
 
         Raise `Damaged` if the job is there and the file is not.
+        """
+
+    def attachments(self, queue: str, folder: str | None, others: Collection[str]) -> "Fetch":
+        """Return what reads the files that lines of *queue* name: beside them, or in its declared *folder*.
+
+        *others* are the declared queues whose files are none of its business.
         """
 
     def has(self, job: JobId, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import structlog
 
+from batchbox.core.attachments import Fetch
 from batchbox.core.errors import TryLater, Unfit
 from batchbox.core.lines import Request
 from batchbox.core.manifest import Manifest, Mistake, Part
@@ -21,7 +22,7 @@ from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
 from batchbox.engine.context import SKIPPED, Context, body_name, index_name, open_lines
 from batchbox.engine.index import IndexWriter
-from batchbox.engine.reading import Reading
+from batchbox.engine.reading import Reading, fetch_nothing
 from batchbox.engine.transfers import Transfer
 from batchbox.queues import QueueRules
 
@@ -125,8 +126,14 @@ def _read(
         ctx.spool.create(job.job, SKIPPED) as skipped,
         ctx.transfers.track(job.job, "checking", total=job.source.size) as transfer,
     ):
-        reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated)
+        fetch = _open_attachments(ctx, job.source.queue, rules)
+        reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated, fetch)
         return reading, tuple(_write_parts(ctx, job, _follow(reading, transfer)))
+
+
+def _open_attachments(ctx: Context, queue: str, rules: QueueRules) -> Fetch:
+    folder = str(rules.files) if rules.files else None
+    return ctx.spool.attachments(queue, folder, ctx.settings.queue.keys() - {queue})
 
 
 def _follow(reading: Reading, transfer: Transfer) -> Iterator[list[Request]]:
@@ -171,14 +178,14 @@ def _write_part(
 
 
 def measure(
-    file: BinaryIO, rules: QueueRules, max_requests: int, max_bytes: int
+    file: BinaryIO, rules: QueueRules, max_requests: int, max_bytes: int, fetch: Fetch = fetch_nothing
 ) -> tuple[Reading, list[tuple[int, int]]]:
     """Return what a reading of *file* finds, and requests and bytes of each part; write nothing."""
-    reading = Reading(file, rules, max_bytes, None)
+    reading = Reading(file, rules, max_bytes, None, fetch=fetch)
     packers = _pack(reading, max_requests, max_bytes)
     if repeated := reading.find_repeated():
         file.seek(0)
-        reading = Reading(file, rules, max_bytes, None, repeated)
+        reading = Reading(file, rules, max_bytes, None, repeated, fetch)
         packers = _pack(reading, max_requests, max_bytes)
     return reading, [(packer.requests, packer.size) for packer in packers if packer.requests]
 

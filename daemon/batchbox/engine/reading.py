@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
+from msgspec import structs
 
+from batchbox.core.attachments import Fetch, embed, names_files
+from batchbox.core.fields import Complaint, quote
 from batchbox.core.lines import Request, read_line
 from batchbox.core.manifest import Input, Mistake
 from batchbox.core.packing import FRAME, fits_alone, size_of
@@ -21,14 +24,24 @@ from batchbox.queues import QueueRules
 BLOCK = 1 << 16  # with all that is made of it below what malloc(3) takes anew from the kernel each time
 LINE_PIECE = 1 << 20
 MISTAKES_KEPT = 100
-QUOTED = 80  # characters of an id, in a complaint
 RAW_KEPT = 1 << 20  # of a skipped line, in the errors file
 SLICES = 64  # of the hashes, so that not all are looked at together
+TOGETHER = 1 << 20  # bytes of requests that are handed on at once, where lines grow by files that they name
 ADDED = 256  # bytes, more than a line can grow by on its way into a part
 
 
+def fetch_nothing(path: str, _limit: int) -> bytes:
+    """Refuse every file that a line names: there is no folder that it could be in."""
+    raise Complaint(
+        f"{quote(path)} cannot be read: no files can be named here", "put it into the line itself"
+    )
+
+
 class Reading:
-    """Yields the good lines, keeps the first complaints. *repeated*: hashes of the ids used twice."""
+    """Yields the good lines, keeps the first complaints. *repeated*: hashes of the ids used twice.
+
+    *fetch* reads the files that lines name. What it gave is what is handed on: nothing is read twice.
+    """
 
     def __init__(
         self,
@@ -37,8 +50,10 @@ class Reading:
         line_limit: int,
         skipped: BinaryIO | None,
         repeated: frozenset[int] = frozenset(),
+        fetch: Fetch = fetch_nothing,
     ) -> None:
         self._file = file
+        self._fetch = fetch
         self._rules = rules
         self._limit = line_limit
         self._skipped = skipped
@@ -56,13 +71,12 @@ class Reading:
         """Yield what can be sent, some at a time. Once the file is to be refused, only look on."""
         for text, is_cut in self._blocks():
             lines = _split(text)
-            found = None if is_cut else self._read_plain(text, lines)
-            if found is None:
-                found = self._look_closely(lines, is_cut)
+            plain = None if is_cut else self._read_plain(text, lines)
+            for found in self._look_closely(lines, is_cut) if plain is None else [plain]:
+                if found and (self._rules.skips_bad_lines or not self.mistakes_total):
+                    self.good += len(found)
+                    yield found
             self.lines += len(lines)
-            if found and (self._rules.skips_bad_lines or not self.mistakes_total):
-                self.good += len(found)
-                yield found
 
     def _blocks(self) -> Iterator[tuple[bytes, bool]]:
         """Yield whole lines, and whether the last of them is over the limit and was cut."""
@@ -85,7 +99,7 @@ class Reading:
 
     def _read_plain(self, text: bytes, lines: list[bytes]) -> list[Request] | None:
         """Return the requests if there is nothing to complain of, else None."""
-        if FRAME + len(text) + ADDED > self._limit:
+        if FRAME + len(text) + ADDED > self._limit or names_files(text):
             return None
         try:
             _ = text.isascii() or text.decode()
@@ -99,9 +113,10 @@ class Reading:
             self.hashes[number % SLICES].append(number)
         return found
 
-    def _look_closely(self, lines: list[bytes], is_cut: bool) -> list[Request]:
-        """Return the good ones, having complained of the others."""
+    def _look_closely(self, lines: list[bytes], is_cut: bool) -> Iterator[list[Request]]:
+        """Yield the good ones, some at a time, and complain of the others."""
         good: list[Request] = []
+        size = 0
         for number, raw in enumerate(lines, start=self.lines + 1):
             is_beginning = is_cut and number == self.lines + len(lines)
             is_long = is_beginning or len(raw) >= self._limit
@@ -110,7 +125,11 @@ class Reading:
                 self._complain(found, raw)
             elif found and (self._rules.skips_bad_lines or not self.mistakes_total):
                 good.append(found)
-        return good
+                size += size_of(found.base, found.params)
+            if size > TOGETHER:
+                yield good
+                good, size = [], 0
+        yield good
 
     def _check(self, number: int, raw: bytes) -> Request | Mistake | None:
         found = read_line(number, raw, self._rules.defaults)
@@ -118,11 +137,29 @@ class Reading:
             return found
         before = self._first_use(found)
         if before != number:
-            problem = f"custom_id {_quote(found.custom_id)} was used in line {before} already"
+            problem = f"custom_id {quote(found.custom_id)} was used in line {before} already"
             return Mistake(line=number, problem=problem, fix="give each request an id of its own")
+        try:
+            found = structs.replace(found, params=embed(found.params, self._fetch_within(self._limit)))
+        except Complaint as complaint:
+            return Mistake(line=number, problem=complaint.problem, fix=complaint.fix)
         if not fits_alone(size_of(found.base, found.params), self._limit):
             return _too_long(number, self._limit)
         return found
+
+    def _fetch_within(self, room: int) -> Fetch:
+        """Return what reads files as long as all of them together can be in one request."""
+
+        def fetch(path: str, limit: int) -> bytes:
+            nonlocal room
+            data = self._fetch(path, limit)
+            room -= len(data) * 4 // 3
+            if room < 0:
+                too_long = _too_long(0, self._limit)
+                raise Complaint(too_long.problem, too_long.fix)
+            return data
+
+        return fetch
 
     def _first_use(self, request: Request) -> int:
         """Return the line that used this request's id first, as far as that can be known in this pass."""
@@ -177,7 +214,3 @@ def _split(text: bytes) -> list[bytes]:
 def _too_long(number: int, limit: int) -> Mistake:
     problem = f"the request is larger than one batch may be ({limit:,} bytes)"
     return Mistake(line=number, problem=problem, fix="make it smaller, or spread it over several requests")
-
-
-def _quote(text: str) -> str:
-    return msgspec.json.encode(text if len(text) <= QUOTED else text[:QUOTED] + "…").decode()

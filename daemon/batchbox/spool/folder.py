@@ -2,11 +2,12 @@
 
 import errno
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from batchbox.core.attachments import Fetch
 from batchbox.core.errors import Damaged, Offline
 from batchbox.core.forms import ENDINGS
 from batchbox.core.manifest import JobId, Manifest, Output
@@ -16,6 +17,7 @@ from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import control, durable, hold, inbox
 from batchbox.spool.archive import Archives
+from batchbox.spool.attachments import Attachments, find_places
 from batchbox.spool.claims import has_remains, is_file, require_file, unmake
 from batchbox.spool.health import write_health
 from batchbox.spool.layout import (
@@ -175,6 +177,10 @@ class FolderSpool:
                     f"{name} of {job} is gone", "see what became of it, and check the disk"
                 ) from None
             raise
+
+    def attachments(self, queue: str, folder: str | None, others: Collection[str]) -> Fetch:
+        """Return what reads the files that lines of *queue* name."""
+        return Attachments(find_places(self.layout, queue, folder, others), self.sees_writers).read
 
     def has(self, job: JobId, name: str) -> bool:
         """Say whether the job has that file."""
