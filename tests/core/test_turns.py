@@ -146,6 +146,19 @@ def test_small_parts_do_not_pass_a_large_one_that_waits_for_room() -> None:
     assert list(Agenda().take(view([large, small, job("3", "q")], quota=quota), ())) == [Ingest("3")]
 
 
+def test_what_has_just_failed_lets_all_others_try_first() -> None:
+    """A part that can never be sent, urgent though it is, keeps nobody from sending; it is tried again."""
+    poison = job("1", "x", PartState.READY, priority=Priority.URGENT)
+    others = [job("2", "y", PartState.READY), job("3", "x", PartState.READY, priority=Priority.LOW)]
+    agenda, resting = Agenda(), {"1": 10.0}
+    assert sent(view([poison, *others], resting=resting), agenda) == [Submit("2", KEY)]
+    assert sent(view([poison, others[1]], resting=resting), agenda) == [Submit("3", KEY)]
+    assert sent(view([poison], resting=resting), agenda) == [Submit("1", KEY)]
+    fetched = view([poison, job("4", "z")], resting=resting, slots=1)
+    assert list(Agenda().take(fetched, ())) == [Ingest("4")]
+    assert sent(view([poison, *others], resting=resting, now=10.0)) == [Submit("1", KEY)]
+
+
 def test_low_files_leave_room() -> None:
     """A quarter is left to those that are not low."""
     part = job("1", "q", PartState.READY, requests=60)

@@ -53,7 +53,7 @@ class Agenda:
         for job in jobs:
             self._lanes.drop(job)
             if action := _find_due(view, job):
-                self._lanes.put(lane_of(view.jobs[job], action), action)
+                self._lanes.put(lane_of(view, action), action)
 
 
 def _find_due(view: View, job: JobId) -> JobAction | None:

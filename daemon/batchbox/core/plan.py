@@ -65,6 +65,7 @@ class View:
     doubts: Mapping[tuple[JobId, PartKey], Doubt] = field(default_factory=dict)
     risky: AbstractSet[JobId] = frozenset()  # jobs with a risky step under way
     suspects: AbstractSet[JobId] = frozenset()  # jobs in whose step a process has died
+    resting: Mapping[JobId, float] = field(default_factory=dict)  # until then, others try first
     quota: Quota = field(default_factory=Quota)
 
 
@@ -89,12 +90,14 @@ def due_actions(view: View) -> list[JobAction]:
 
 def line_up(view: View) -> Lanes:
     """Return what is due at *view.now*, in its lanes."""
-    return Lanes((lane_of(view.jobs[action.job], action), action) for action in due_actions(view))
+    return Lanes((lane_of(view, action), action) for action in due_actions(view))
 
 
-def lane_of(job: Manifest, action: JobAction) -> Lane:
+def lane_of(view: View, action: JobAction) -> Lane:
     """Return where *action* waits for its turn."""
-    return Lane(rank(action), job.priority.rank, job.source.queue, type(action))
+    job = view.jobs[action.job]
+    is_resting = view.now < view.resting.get(job.job, 0.0)
+    return Lane(rank(action), job.priority.rank, job.source.queue, type(action), is_resting)
 
 
 def watched(job: Manifest) -> Iterator[str]:

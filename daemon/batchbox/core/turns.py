@@ -7,7 +7,8 @@ rows home goes before what sends new ones, the oldest file first.
 One part is sent at a time, and which is next is told for all queues together: an urgent one; then, where
 the API takes only so many requests, that of the queue with the fewest there; then that of the queue whose
 last turn is the longest ago. It waits for room if it has to, and all others behind it: so a large part is
-not passed by small ones for ever.
+not passed by small ones for ever. Only what has just failed lets all
+others try first.
 """
 
 from bisect import bisect_left, insort
@@ -30,13 +31,15 @@ RISKY = frozenset(Risky.__args__)
 class Lane(NamedTuple):
     """Where an action waits: with those of its *kind*, of as urgent files, of its queue.
 
-    *rank* is that of the kind, *priority* that of the file: the lower, the sooner.
+    *rank* is that of the kind, *priority* that of the file: the lower, the sooner. *is_resting*: it has
+    failed a moment ago for a cause that may not be its own, so that all others try before it.
     """
 
     rank: int
     priority: int
     queue: str
     kind: type
+    is_resting: bool = False
 
 
 class Lanes:
@@ -133,10 +136,16 @@ def choose(view: "View", lanes: Lanes, turns: Turns) -> Choice:
 def _next_part(view: "View", lanes: Lanes, turns: Turns) -> Lane | None:
     """Return the lane whose first part goes out before all others."""
 
-    def key(lane: Lane) -> tuple[int, int, int, JobId]:
+    def key(lane: Lane) -> tuple[bool, int, int, int, JobId]:
         head = lanes.at(lane)
         there = view.quota.of(lane.queue) if view.quota.limit is not None else 0
-        return (lane.priority, there, turns.sending.get(lane.queue, 0), head.job if head else "")
+        return (
+            lane.is_resting,
+            lane.priority,
+            there,
+            turns.sending.get(lane.queue, 0),
+            head.job if head else "",
+        )
 
     return min((lane for lane in lanes if lane.kind is Submit), key=key, default=None)
 
@@ -154,12 +163,13 @@ def _take_turns(view: "View", lanes: Lanes, turns: Turns, open_lanes: list[Lane]
     load = Counter(view.jobs[job].source.queue for job in view.busy if job in view.jobs)
     places = dict.fromkeys(open_lanes, 0)
 
-    def key(lane: Lane) -> tuple[int, int, int, int, int, JobId]:
+    def key(lane: Lane) -> tuple[int, bool, int, int, int, int, JobId]:
         head = lanes.at(lane, places[lane])
         job = head.job if head else ""
         if lane.kind not in LONG:
-            return (0, 0, 0, 0, lane.rank, job)
-        return (1, lane.priority, load[lane.queue], turns.all.get(lane.queue, 0), lane.rank, job)
+            return (0, False, 0, 0, 0, lane.rank, job)
+        last = turns.all.get(lane.queue, 0)
+        return (1, lane.is_resting, lane.priority, load[lane.queue], last, lane.rank, job)
 
     chosen: list[JobAction] = []
     while places and len(chosen) < view.slots:
