@@ -203,6 +203,7 @@ class Settings(BaseSettings):
         }
         system = own.system if own.system is not None else self.system
         params |= {"system": system} if system is not None else {}
+        usual = own.priority or Priority.NORMAL
         encoded = {key: msgspec.json.encode(value) for key, value in (params | own.params).items()}
         return QueueRules(
             defaults=Defaults(encoded),
@@ -215,8 +216,8 @@ class Settings(BaseSettings):
             models=own.models,
             betas=tuple(self.betas if own.betas is None else own.betas),
             output=tuple(own.output or self.output or ()),
-            priority=own.priority or Priority.NORMAL,
-            max_priority=own.max_priority or own.priority or Priority.NORMAL,
+            priority=usual,
+            max_priority=min(own.max_priority or usual, usual, key=lambda one: one.rank),
             require_ok=_first(own.require_ok, self.require_ok),
             budget=Budget(
                 _first(own.max_cost_per_file, self.max_cost_per_file),

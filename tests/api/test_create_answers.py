@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import anthropic
+import httpx2
 import pytest
 
 from batchbox.api.client import AnthropicApi
+from batchbox.api.failures import explain_create
 from batchbox.core.errors import InDoubt, Refused, TryLater
 from batchbox.sandbox.remote import Sandbox
 from tests.api.conftest import Sender, catch
@@ -160,3 +163,25 @@ def test_a_wrong_key_is_told_without_it(sandbox: Sandbox) -> None:
     assert isinstance(error, TryLater)
     assert "key" in error.fix
     assert KEY not in repr(api)
+
+
+@pytest.mark.parametrize(
+    ("details", "headers", "crowded"),
+    [
+        ({}, {}, True),
+        ({}, {"anthropic-ratelimit-requests-remaining": "17"}, True),
+        ({}, {"anthropic-ratelimit-requests-remaining": "0"}, False),
+        ({"details": {"error_code": "ramp_limit_exceeded"}}, {}, False),
+        ({"type": "overloaded_error"}, {}, False),
+    ],
+)
+def test_a_full_queue_is_told_from_other_limits(
+    details: dict[str, Any], headers: dict[str, str], crowded: bool
+) -> None:
+    """Neither a limit on money nor one on calls says that too many requests wait."""
+    body = {"type": "error", "error": {"type": "rate_limit_error", "message": "no", **details}}
+    request = httpx2.Request("POST", "http://127.0.0.1/v1/messages/batches")
+    response = httpx2.Response(429, request=request, json=body, headers=headers)
+    found = explain_create(anthropic.RateLimitError("no", response=response, body=body), True, KEY)
+    assert isinstance(found, TryLater)
+    assert found.crowded is crowded

@@ -35,3 +35,35 @@ def test_declared_queues_and_the_inbox_itself_are_used(start: Start, queue: str)
     engine.drop("a.jsonl", prompts("one"), queue)
     engine.run_to_end()
     assert engine.receipt("a", queue)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("queue", "name", "given", "asked"),
+    [
+        ("", "a", "normal", None),
+        ("", "a.urgent", "normal", "urgent"),
+        ("fast", "a", "normal", None),
+        ("fast", "a.urgent", "urgent", "urgent"),
+        ("fast", "a.low", "low", "low"),
+        ("slow", "a", "low", None),
+        ("slow", "a.urgent", "low", "urgent"),
+        ("first", "a", "urgent", None),
+        ("odd", "a.urgent", "urgent", "urgent"),
+    ],
+)
+def test_the_receipt_tells_which_priority_a_file_got(
+    start: Start, queue: str, name: str, given: str, asked: str | None
+) -> None:
+    """What its name asks for, as far as its queue allows that; if it got another, a sentence says so."""
+    queues = {
+        "fast": {"max_priority": "urgent"},
+        "slow": {"priority": "low"},
+        "first": {"priority": "urgent"},
+        "odd": {"priority": "urgent", "max_priority": "low"},
+    }
+    engine = start(queue=queues)
+    engine.drop(f"{name}.jsonl", prompts("one"), queue)
+    engine.run_to_end()
+    receipt = engine.receipt(name, queue)
+    assert (receipt["priority"], receipt["priority_asked"]) == (given, asked)
+    assert (f"went out as {given}" in receipt["message"]) == (asked not in (None, given))

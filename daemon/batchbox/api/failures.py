@@ -15,6 +15,7 @@ from batchbox.core.errors import NOTHING_TO_DO, BatchboxError, InDoubt, Refused,
 
 NOT_FOUND = 404
 TOO_LARGE = 413
+TOO_MANY = 429
 OWN_ANSWERS = frozenset(range(400, 500)) - {408, 409}
 WAITING_STATUS = frozenset({401, 402, 403, 404, 405, 429})
 ABOUT_THE_ACCOUNT = frozenset({401, 402, 403, 404})  # of other answers, the words may repeat a prompt
@@ -61,7 +62,18 @@ def explain_read(error: anthropic.APIError, key: str) -> TryLater:
     fix = CODE_FIXES.get(_code(envelope)) or FIXES.get(error.status_code, TRIED_AGAIN)
     if _tells_spend_limit(envelope):
         fix = CODE_FIXES["enforced_spend_limit_reached"]
-    return TryLater(problem, fix, after=_asked(error), shared=True)
+    crowded = error.status_code == TOO_MANY and _is_about_room(error, envelope)
+    return TryLater(problem, fix, after=_asked(error), shared=True, crowded=crowded)
+
+
+def _is_about_room(error: anthropic.APIStatusError, envelope: Mapping[str, object]) -> bool:
+    """Say whether a 429 may mean that too many requests wait at the API already.
+
+    Those about money name a code, and those about too many calls tell that none is left: see
+    https://platform.claude.com/docs/en/api/rate-limits.
+    """
+    calls_left = error.response.headers.get("anthropic-ratelimit-requests-remaining", "")
+    return envelope.get("type") == "rate_limit_error" and not _code(envelope) and calls_left != "0"
 
 
 def is_not_found(error: anthropic.APIError) -> bool:

@@ -4,20 +4,25 @@ All jobs are looked at whenever something may have become due anywhere; in betwe
 news of. An action is looked at once more before it is begun.
 """
 
-from bisect import insort
 from collections.abc import Iterable, Iterator
 
-from batchbox.core.actions import Action, JobAction
+from batchbox.core.actions import Action, JobAction, Submit
 from batchbox.core.manifest import JobId
-from batchbox.core.plan import View, due_actions, due_poll, for_job, next_moment, rank, select
+from batchbox.core.plan import View, due_poll, for_job, lane_of, line_up, next_moment
+from batchbox.core.turns import Lanes, Turns, choose
 
 
 class Agenda:
-    """Pure: all it knows it is told. *until*: when all jobs have to be looked at again."""
+    """Pure: all it knows it is told. *until*: when all jobs have to be looked at again.
+
+    *crowded_out*: the part that, as of the last time, has to wait for room at the API.
+    """
 
     def __init__(self) -> None:
-        self._due: list[JobAction] = []  # most urgent first, at most one for each job
+        self._lanes = Lanes()
+        self._turns = Turns()
         self.until = 0.0
+        self.crowded_out: Submit | None = None
 
     def wake_by(self, moment: float) -> None:
         """Look at all jobs at *moment* at the latest."""
@@ -26,28 +31,29 @@ class Agenda:
     def take(self, view: View, news: Iterable[JobId]) -> Iterator[Action]:
         """Yield what is to be begun now. *news*: jobs that have changed since the last time."""
         if view.now >= self.until:
-            self._due, self.until = due_actions(view), next_moment(view)
+            self._lanes, self.until = line_up(view), next_moment(view)
+            self._turns.keep({job.source.queue for job in view.jobs.values()})
             yield from due_poll(view)
         else:
             self._refresh(view, frozenset(news))
         while True:
-            chosen = list(select(view, self._due))
-            stale = frozenset(action.job for action in chosen if _find_due(view, action.job) != action)
+            choice = choose(view, self._lanes, self._turns)
+            looked_at = [*choice.actions, *filter(None, [choice.crowded_out])]
+            stale = frozenset(one.job for one in looked_at if _find_due(view, one.job) != one)
             if not stale:
                 break
             self._refresh(view, stale)
-        self._drop(frozenset(action.job for action in chosen))
-        yield from chosen
+        self.crowded_out = choice.crowded_out
+        for action in choice.actions:
+            self._turns.note(view.jobs[action.job].source.queue, type(action))
+            self._lanes.drop(action.job)
+        yield from choice.actions
 
     def _refresh(self, view: View, jobs: frozenset[JobId]) -> None:
-        self._drop(jobs)
         for job in jobs:
+            self._lanes.drop(job)
             if action := _find_due(view, job):
-                insort(self._due, action, key=rank)
-
-    def _drop(self, jobs: frozenset[JobId]) -> None:
-        if jobs:
-            self._due = [action for action in self._due if action.job not in jobs]
+                self._lanes.put(lane_of(view, action), action)
 
 
 def _find_due(view: View, job: JobId) -> JobAction | None:

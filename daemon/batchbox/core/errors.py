@@ -35,15 +35,23 @@ class TryLater(BatchboxError):
     """Nothing is wrong with the file; the same step may succeed later.
 
     *after* is the wait in seconds that the other side asked for. *shared* says that the cause lies
-    with the API as a whole, so that other jobs should wait as well.
+    with the API as a whole, so that other jobs should wait as well; *crowded* that it has no room for more
+    requests.
     """
 
     def __init__(
-        self, problem: str, fix: str = "", *, after: float | None = None, shared: bool = False
+        self,
+        problem: str,
+        fix: str = "",
+        *,
+        after: float | None = None,
+        shared: bool = False,
+        crowded: bool = False,
     ) -> None:
         super().__init__(problem, fix)
         self.after = after
         self.shared = shared
+        self.crowded = crowded
 
 
 class Lost(TryLater):

@@ -10,6 +10,7 @@ A line is never built as a whole: `msgspec.Raw` keeps each value as bytes, so th
 brackets costs its own size and no more.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn

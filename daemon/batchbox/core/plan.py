@@ -23,14 +23,15 @@ from batchbox.core.actions import (
     Prove,
     Publish,
     Recover,
-    Risky,
     Submit,
 )
 from batchbox.core.backoff import Backoff
 from batchbox.core.commands import STOPPABLE
 from batchbox.core.manifest import JobId, Manifest, Part
+from batchbox.core.quota import Quota
 from batchbox.core.states import FINAL, HELD, JobState, PartState
 from batchbox.core.storage import Batch
+from batchbox.core.turns import Lane, Lanes, Turns, choose
 
 SECOND_LOOK = 1 / 15  # of the settle time, between the two lists that must agree
 
@@ -64,12 +65,14 @@ class View:
     doubts: Mapping[tuple[JobId, PartKey], Doubt] = field(default_factory=dict)
     risky: AbstractSet[JobId] = frozenset()  # jobs with a risky step under way
     suspects: AbstractSet[JobId] = frozenset()  # jobs in whose step a process has died
+    resting: Mapping[JobId, float] = field(default_factory=dict)  # until then, others try first
+    quota: Quota = field(default_factory=Quota)
 
 
 def plan(view: View) -> Iterator[Action]:
-    """Yield what is to be begun: the poll, then what brings rows home, then what sends new ones."""
+    """Yield what is to be begun if no queue has had a turn yet: the poll, then what `core.turns` chooses."""
     yield from due_poll(view)
-    yield from select(view, due_actions(view))
+    yield from choose(view, line_up(view), Turns()).actions
 
 
 def due_poll(view: View) -> Iterator[Poll]:
@@ -81,33 +84,20 @@ def due_poll(view: View) -> Iterator[Poll]:
 
 
 def due_actions(view: View) -> list[JobAction]:
-    """Return what is due at *view.now*, most urgent first, whether it may be begun now or not."""
-    return sorted((action for job in view.jobs.values() for action in for_job(view, job)), key=rank)
+    """Return what is due at *view.now*, whether it may be begun now or not."""
+    return [action for job in view.jobs.values() for action in for_job(view, job)]
 
 
-def select(view: View, due: list[JobAction]) -> Iterator[JobAction]:
-    """Yield what of *due* may be begun now: as many transfers as there are slots, one submission."""
-    slots, submitting = view.slots, view.submitting
-    for action in _keep_apart(view, due):
-        if slots <= 0:
-            return
-        if isinstance(action, Submit) and submitting:
-            continue
-        slots -= 1
-        submitting = submitting or isinstance(action, Submit)
-        yield action
+def line_up(view: View) -> Lanes:
+    """Return what is due at *view.now*, in its lanes."""
+    return Lanes((lane_of(view, action), action) for action in due_actions(view))
 
 
-def _keep_apart(view: View, due: list[JobAction]) -> Iterator[JobAction]:
-    """Yield *due*, but let a suspect's risky step run alone, so that no other is blamed for its end."""
-    if not view.suspects:
-        yield from due
-        return
-    suspects = [action for action in due if isinstance(action, Risky) and action.job in view.suspects]
-    alone = bool(suspects or view.suspects & view.risky)
-    yield from (action for action in due if not (alone and isinstance(action, Risky)))
-    if suspects and not view.risky:
-        yield suspects[0]
+def lane_of(view: View, action: JobAction) -> Lane:
+    """Return where *action* waits for its turn."""
+    job = view.jobs[action.job]
+    is_resting = view.now < view.resting.get(job.job, 0.0)
+    return Lane(rank(action), job.priority.rank, job.source.queue, type(action), is_resting)
 
 
 def watched(job: Manifest) -> Iterator[str]:

@@ -1,6 +1,11 @@
-"""Priorities: which files go out before others."""
+"""Priorities: which files go out before others.
+
+A file asks for one by its name, before the ending that tells its form: NAME.urgent.jsonl, NAME.low.csv.
+"""
 
 from enum import StrEnum
+
+from batchbox.core.forms import strip_ending
 
 
 class Priority(StrEnum):
@@ -13,4 +18,20 @@ class Priority(StrEnum):
     @property
     def rank(self) -> int:
         """Return its place in the order: the lower, the sooner."""
-        return tuple(Priority).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+_ASKED = {b"." + priority.encode(): priority for priority in Priority}
+
+
+def asked_by(name: bytes) -> Priority | None:
+    """Return what a file called *name* asks for, in small letters or large; None if nothing."""
+    whole = strip_ending(name.lower()).removesuffix(b".errors")  # corrected and dropped back in
+    stem, dot, word = whole.rpartition(b".")
+    return _ASKED.get(dot + word) if stem else None
+
+
+def grant(asked: Priority | None, usual: Priority, highest: Priority) -> Priority:
+    """Return what a file gets: what it *asked* for up to the *highest*, or its queue's *usual* one."""
+    return usual if asked is None else max(asked, highest, key=lambda one: one.rank)

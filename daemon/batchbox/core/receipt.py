@@ -49,10 +49,12 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
     receipt: dict[str, Any] = {
         "schema": 1,
         "status": status,
-        "message": SENTENCES.get(status, ""),
+        "message": SENTENCES.get(status, "") + _tell_priority(job),
         "file": job.source.name,
         "queue": job.source.queue,
         "job": job.job,
+        "priority": job.priority.value,
+        "priority_asked": job.priority_asked and job.priority_asked.value,
         "requests": job.input.requests if job.input and status != "rejected" else 0,
         "counts": count_rows(job) | {"skipped": job.input.skipped if job.input else 0},
         "usage": {model: tokens.model_dump() for model, tokens in sorted(usage.items())},
@@ -67,6 +69,14 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
         receipt["mistakes"] = [mistake.model_dump(exclude_none=True) for mistake in job.mistakes]
     refusals = [part.refusal.problem + "; " + part.refusal.fix for part in job.parts if part.refusal]
     return receipt | ({"refusals": refusals} if refusals else {})
+
+
+def _tell_priority(job: Manifest) -> str:
+    """Tell a producer that what the name asks for was not given."""
+    asked, given = job.priority_asked, job.priority
+    if asked in (None, given):
+        return ""
+    return f" Its name asks for the priority {asked}; in this queue, it went out as {given}."
 
 
 def _sum_usage(job: Manifest) -> dict[str, Tokens]:

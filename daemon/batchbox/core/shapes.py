@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from batchbox.core.manifest import Mistake, Record, Tokens
+from batchbox.core.priorities import Priority
 
 
 class Counts(Record):
@@ -55,6 +56,8 @@ class Receipt(Record):
     file: str
     queue: str
     job: str
+    priority: Priority = Field(Priority.NORMAL, description="as which it went out")
+    priority_asked: Priority | None = Field(None, description="what its name asked for; null if nothing")
     requests: int = Field(description="rows that were published; 0 if the file was refused")
     counts: Counts
     usage: dict[str, Tokens] = Field(description="by model")

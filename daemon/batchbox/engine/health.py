@@ -47,7 +47,8 @@ class Health:
         """Tell whoever watches over us how things are. *offline*: problem and fix of the spool."""
         self._beaten = self._ctx.clock.monotonic()
         jobs, oldest = summarize(memory.manifests())
-        troubles = [memory.create] if memory.has_part(UNSENT) else []
+        is_crowded = memory.flight.crowded_out is not None  # which is no trouble: there is work at the API
+        troubles = [memory.create] if memory.has_part(UNSENT) and not is_crowded else []
         troubles += [memory.read] if memory.has_part(UNSENT | UNANSWERED) else []
         shared = next(((one.problem, one.fix) for one in troubles if one.problem), ("", ""))
         problem, fix = offline if offline[0] else shared
@@ -81,7 +82,7 @@ class Health:
             "waiting_total": intake.count_waiting(),
             "waiting_since": intake.waiting_since or None,
             "flags": sorted(flags),
-            "sending": _explain(memory.create) if memory.has_part(UNSENT) else None,
+            "sending": self._explain_sending(memory, now) if memory.has_part(UNSENT) else None,
             "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,
             "deadlines": [_warn(one) for one in memory.deadlines],
             "archives": {name: _count(totals) for name, totals in memory.archives.items()},
@@ -98,6 +99,11 @@ class Health:
         beat = {"time": self._ctx.stamp(), "pid": owner.pid, "host": owner.host}
         with suppress(OSError):  # a full disk must not stop the work that may free it
             self._ctx.spool.report(beat | facts)
+
+    def _explain_sending(self, memory: Memory, now: float) -> dict[str, str] | None:
+        """Return why nothing is sent: what has failed, or that the API has no room."""
+        quota = memory.flight.quota(self._ctx.settings.max_queued_requests, now)
+        return memory.flight.explain(quota) or _explain(memory.create)
 
 
 def _find_obstacle(waiting: list[Waiting]) -> str:

@@ -16,6 +16,7 @@ from batchbox.core.lines import Request
 from batchbox.core.manifest import Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
 from batchbox.core.packing import Packer, size_of
+from batchbox.core.quota import share_of
 from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
@@ -25,6 +26,7 @@ from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading, fetch_nothing
 from batchbox.engine.transfers import Transfer
 from batchbox.queues import QueueRules
+from batchbox.settings import Settings
 
 log = structlog.get_logger()
 
@@ -157,7 +159,7 @@ def _write_part(
     ctx: Context, job: Manifest, part: Part, supply: Iterable[list[Request]]
 ) -> tuple[Part, list[Request]]:
     """Write requests until *part* is full; return it, and the requests at hand that did not fit."""
-    packer = Packer(ctx.settings.max_part_requests, ctx.settings.max_part_bytes)
+    packer = Packer(most_requests(ctx.settings, job), ctx.settings.max_part_bytes)
     beyond: list[Request] = []
     with (
         ctx.spool.create(job.job, body_name(part.label)) as file,
@@ -175,6 +177,13 @@ def _write_part(
         crc32 = body.close()
     facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32, "index_crc32": index.crc32}
     return part.model_copy(update=facts), beyond
+
+
+def most_requests(settings: Settings, job: Manifest) -> int:
+    """Return how many requests a part may have so that it fits both a batch and the room at the API."""
+    room = settings.max_queued_requests
+    most = settings.max_part_requests
+    return most if room is None else min(most, share_of(room, job.priority))
 
 
 def measure(

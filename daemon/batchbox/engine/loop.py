@@ -103,8 +103,10 @@ class Loop:
         if self._stopping:
             return
         news, self.memory.changed = self.memory.changed, set()
-        for action in self._agenda.take(self._view(), news):
+        view = self._view()
+        for action in self._agenda.take(view, news):
             self._begin(action)
+        self.memory.flight.tell(self._agenda.crowded_out, view.quota)
 
     def _tell(self) -> None:
         """Say how things are: to those who look now and then, and to whoever watches over us."""
@@ -126,9 +128,9 @@ class Loop:
         return self._ctx.clock.monotonic()
 
     def _view(self) -> plan.View:
-        settings = self._ctx.settings
-        paused = "PAUSE" in self._flags
-        return self.memory.view(self._now(), paused, settings.doubt_seconds, settings.transfers)
+        settings, paused = self._ctx.settings, "PAUSE" in self._flags
+        most = settings.max_queued_requests
+        return self.memory.view(self._now(), paused, settings.doubt_seconds, settings.transfers, most)
 
     def _patience(self) -> float:
         """Return how long there is nothing to do without news."""
@@ -246,14 +248,11 @@ class Loop:
         if mail.error:
             self._recover(action, mail.error)
             return
-        memory.backoffs.pop(job, None)
+        memory.note_success(job)
         match mail.result:
-            case Submitted(stored=stored, horizon=horizon):
-                memory.create, memory.horizon = Backoff(), horizon
-                soon = self._ctx.settings.poll_seconds or FASTEST_POLL
-                memory.next_poll = min(memory.next_poll, now + soon)
+            case Submitted() as sent if isinstance(action, actions.Submit):
+                memory.note_sent(sent, action.part, now, self._ctx.settings.poll_seconds or FASTEST_POLL)
                 self._agenda.wake_by(memory.next_poll)
-                memory.remember(stored, now)
             case CancelAsked(batch=batch):
                 memory.batches[batch.id] = batch
             case Looked(found=found) if isinstance(action, actions.Look):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from batchbox.core.actions import PartKey
 from batchbox.core.backoff import Backoff
@@ -19,10 +20,12 @@ from batchbox.core.retention import Archive, Totals
 from batchbox.core.states import PartState
 from batchbox.core.storage import Batch, Stored
 from batchbox.engine.poll import Polled
-from batchbox.engine.submit import Horizon
+from batchbox.engine.quota import InFlight
+from batchbox.engine.submit import Horizon, Submitted
 
 FASTEST_POLL = 5.0
 SLOWEST_POLL = 30.0
+T = TypeVar("T")
 AGE_PER_SECOND = 24.0  # poll every 5 s for two minutes, every 30 s after twelve
 
 
@@ -34,12 +37,15 @@ class Memory:
         self.changed: set[JobId] = set()
         self._manifests: dict[JobId, Manifest] = {}
         self._names: Counter[tuple[str, str]] = Counter()
+        self.queues: Counter[str] = Counter()  # jobs of each, as far as it has any
         self.busy: set[JobId] = set()
         self.risky: set[JobId] = set()
         self.suspects: set[JobId] = set()
         self.backoffs: dict[JobId, Backoff] = {}
         self.refused: dict[str, tuple[str, str]] = {}  # commands that cannot be carried out: problem and fix
         self.create = Backoff()
+        self.resting: dict[JobId, float] = {}  # failed for a cause that all share: others try first
+        self.flight = InFlight()
         self.read = Backoff()
         self.batches: dict[str, Batch] = {}
         self.missing: dict[str, float] = {}
@@ -60,6 +66,8 @@ class Memory:
         self.jobs[job.job] = stored
         self._manifests[job.job] = job
         self._names[_name(job)] += 1
+        self.queues[job.source.queue] += 1
+        self.flight.note(job, self.batches)
         in_doubt = {(job.job, part.key) for part in job.parts if part.state is PartState.IN_DOUBT}
         for key in in_doubt:
             self.doubts.setdefault(key, Doubt(since=now))
@@ -77,10 +85,10 @@ class Memory:
         stored = self.jobs.pop(job, None)
         if stored:
             del self._manifests[job]
+            self.flight.drop(job)
             name = _name(stored.manifest)
-            self._names[name] -= 1
-            if not self._names[name]:
-                del self._names[name]
+            _count_down(self._names, name)
+            _count_down(self.queues, name[0])
         return stored
 
     def forget(self, job: JobId) -> None:
@@ -91,7 +99,7 @@ class Memory:
                 self.missing.pop(batch_id, None)
                 self._missing_since.pop(batch_id, None)
         self.deadlines = [one for one in self.deadlines if one.job != job]
-        self.backoffs.pop(job, None)
+        self.note_success(job)
         self.suspects.discard(job)
         for key in [key for key in self.doubts if key[0] == job]:
             del self.doubts[key]
@@ -115,6 +123,24 @@ class Memory:
                 # nobody will ever see it again: let the fetch of its rows find that out
                 spelled = created_at.isoformat()
                 self.batches[batch_id] = Batch(batch_id, ended=True, total=0, created_at=spelled)
+
+        for job in self._manifests.values():  # some of their batches may have ended
+            self.flight.note(job, self.batches)
+
+    def note_success(self, job: JobId) -> None:
+        """Forget what has failed before: a step of the job has ended well."""
+        self.backoffs.pop(job, None)
+        self.resting.pop(job, None)
+
+    def note_sent(self, sent: Submitted, key: PartKey, now: float, soon: float) -> None:
+        """Keep what the end of a submission means for the next, and poll within *soon* seconds."""
+        job = sent.stored.manifest
+        self.create, self.horizon = Backoff(), sent.horizon
+        self.next_poll = min(self.next_poll, now + soon)
+        part = job.part(key)
+        if part.state is PartState.SUBMITTED:
+            self.flight.note_accepted(part.requests)
+        self.remember(sent.stored, now)
 
     def _submitted(self) -> list[tuple[str, datetime]]:
         return [
@@ -152,8 +178,10 @@ class Memory:
         own = _name(self._manifests[but]) if but in self._manifests else None
         return lambda queue, stem: self._names.get((queue, stem), 0) > ((queue, stem) == own)
 
-    def view(self, now: float, paused: bool, doubt_seconds: float, slots: int) -> View:
-        """Return all that the plan depends on, as it is and becomes."""
+    def view(
+        self, now: float, paused: bool, doubt_seconds: float, slots: int, most: int | None = None
+    ) -> View:
+        """Return all that the plan depends on, as it is and becomes. *most*: requests allowed at the API."""
         return View(
             now=now,
             jobs=self._manifests,
@@ -172,7 +200,15 @@ class Memory:
             doubts=self.doubts,
             risky=self.risky,
             suspects=self.suspects,
+            resting=self.resting,
+            quota=self.flight.quota(most, now),
         )
+
+
+def _count_down(counter: Counter[T], one: T) -> None:
+    counter[one] -= 1
+    if not counter[one]:
+        del counter[one]
 
 
 def _name(job: Manifest) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from batchbox.engine.memory import Memory
 
 DISK_FIX = "see whether the disk is there and whole, and has room; it is tried again"
 
+RESTING = 600.0  # seconds; the breaker that all share waits for a minute at most
+
 log = structlog.get_logger()
 
 
@@ -32,6 +34,9 @@ def note_setback(
     elif job:
         log.log(level, "job.postponed", job=job, **facts, **more)
         memory.backoffs[job] = memory.backoffs.get(job, Backoff()).failed(now, **facts, asked=after)
+    is_full = creating and isinstance(error, TryLater) and error.crowded and memory.flight.note_refusal(now)
+    if shared and job and not is_full:  # it may be the cause: let others try first
+        memory.resting[job] = now + RESTING
 
 
 def _explain(error: Exception) -> dict[str, str]:

@@ -122,6 +122,10 @@ EVENTS = {
         "asking for batches does not work", ("job", *TROUBLE, "trace"), (WARNING, ERROR), ()
     ),
     "api.answered": Event("asking for batches works again"),
+    "sending.crowded": Event(
+        "a part waits until there is room for it at the API", ("job", *TROUBLE), (INFO,), ()
+    ),
+    "quota.learnt": Event("the API refused more requests than so many at once", ("limit",)),
     "sending.stopped": Event("nothing can be sent for now", ("job", *TROUBLE, "trace"), (WARNING, ERROR), ()),
 }
 
