@@ -27,6 +27,7 @@ Fields = dict[str, Raw]
 BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
 NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
+MOST = 1e9  # of max_tokens, wherever it is reckoned with: more is a slip
 BYTE_OF_ERROR = re.compile(r"\(byte (\d+)\)")
 HALF = re.compile(rb"(?<!\\)\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
 BLANKS = b" \t\r\n"
@@ -37,12 +38,17 @@ _encode = msgspec.json.encode
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """A line that can be sent: its number, what stands for its id on the wire, its id, its params."""
+    """A line that can be sent: its number, what stands for its id on the wire, its id, its params.
+
+    *model*, as JSON, and *max_tokens* stand in the params too; empty and 0 where they say nothing sensible.
+    """
 
     line: int
     base: str
     custom_id: str
     params: Raw
+    model: bytes = b""
+    max_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,9 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
     params = _take_params(fields, defaults)
     _check_params(params)
     body = fields["params"] if "params" in fields else Raw(_join(params))
-    return Request(number, base_of(number, custom_id), custom_id, body)
+    most = bytes(params["max_tokens"])
+    max_tokens = int(min(float(most), MOST)) if most[:1].isdigit() else 0
+    return Request(number, base_of(number, custom_id), custom_id, body, bytes(params["model"]), max_tokens)
 
 
 def _require_utf8(text: bytes) -> None:
