@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from batchbox.core.estimates import NOTHING, Reckoning, add_estimates, count_tokens, estimate_job, share
+from batchbox.core.estimates import Reckoning, count_tokens
+from batchbox.core.figures import NOTHING, add_estimates, estimate_job, share, spell_usd
 from batchbox.core.lines import Request
 from batchbox.core.manifest import Estimate
 from batchbox.core.usage import Spent
@@ -127,3 +128,18 @@ def test_job() -> None:
     assert estimate_job([*parts, make_part(number=3)]) is None
     assert estimate_job([]) is None
     assert add_estimates(NOTHING, ONE) == ONE
+
+
+@pytest.mark.parametrize(
+    ("dollars", "text"),
+    [
+        (0.0, "0.0000 USD"),
+        (1234.5, "1,234.5000 USD"),
+        (0.0123, "0.0123 USD"),
+        (0.001234, "0.0012 USD"),
+        (0.0000123, "0.000012 USD"),
+    ],
+)
+def test_sums_are_told_as_people_read_them(dollars: float, text: str) -> None:
+    """However small, a sum that is not nothing never looks like it."""
+    assert spell_usd(dollars) == text

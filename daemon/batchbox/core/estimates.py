@@ -21,8 +21,9 @@ from functools import reduce
 
 import msgspec
 
+from batchbox.core.figures import NOTHING, add_estimates
 from batchbox.core.lines import Request
-from batchbox.core.manifest import Estimate, Part
+from batchbox.core.manifest import Estimate
 from batchbox.core.packing import Json
 from batchbox.core.usage import Spent
 
@@ -136,42 +137,3 @@ def _read_model(model: bytes) -> str:
         return msgspec.json.decode(model, type=str)
     except msgspec.DecodeError:
         return ""
-
-
-NOTHING = Estimate(input_tokens=0, output_tokens=0, cost_usd=0.0, unbatched_usd=0.0)
-
-
-def add_estimates(one: Estimate, other: Estimate) -> Estimate:
-    """Return the sum; a price that is not known on either side is not known in the sum."""
-    return Estimate(
-        input_tokens=one.input_tokens + other.input_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
-        cost_usd=_add(one.cost_usd, other.cost_usd),
-        unbatched_usd=_add(one.unbatched_usd, other.unbatched_usd),
-        models=tuple(dict.fromkeys((*one.models, *other.models))),
-    )
-
-
-def _add(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other
-
-
-def share(estimate: Estimate | None, requests: int, of: int) -> Estimate | None:
-    """Return what *requests* out of *of* may use and cost, as if all were alike."""
-    if estimate is None or not of:
-        return None
-    part = requests / of
-    return Estimate(
-        input_tokens=round(estimate.input_tokens * part),
-        output_tokens=round(estimate.output_tokens * part),
-        cost_usd=None if estimate.cost_usd is None else estimate.cost_usd * part,
-        unbatched_usd=None if estimate.unbatched_usd is None else estimate.unbatched_usd * part,
-        models=estimate.models,
-    )
-
-
-def estimate_job(parts: Iterable[Part]) -> Estimate | None:
-    """Return what all requests of a job were reckoned to use and cost; None if that was never reckoned."""
-    first = [part.estimate for part in parts if part.generation == 1]
-    known = [one for one in first if one]
-    return reduce(add_estimates, known, NOTHING) if known and len(known) == len(first) else None

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import structlog
 
 from batchbox.core.errors import TryLater, Unfit
-from batchbox.core.estimates import Reckoning
+from batchbox.core.estimates import APPROXIMATION, Reckoning
 from batchbox.core.lines import Request
 from batchbox.core.manifest import Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
@@ -116,7 +116,8 @@ def _conclude(
         skipped=found.skipped,
         bytes=sum(part.bytes for part in parts),
     )
-    return ctx.spool.save(job.after(Event.PASSED, parts=parts, **news), stored.version)
+    news |= {"parts": parts, "estimated_by": APPROXIMATION}
+    return ctx.spool.save(job.after(Event.PASSED, **news), stored.version)
 
 
 def _read(
