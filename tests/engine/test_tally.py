@@ -76,3 +76,11 @@ def test_rows_that_go_out_again_are_no_outcome_yet(tally: Tally) -> None:
     assert tally.again == {1, 3}
     assert tally.final_outcomes(again=True) == {"succeeded": 1, "errored": 1}
     assert tally.final_outcomes(again=False) == {"succeeded": 1, "expired": 1, "errored": 2}
+
+
+def test_without_batching(tally: Tally) -> None:
+    """What the same tokens cost outside of a batch is told beside what they cost in it: twice as much."""
+    tally.enter(0, row("succeeded", USAGE))
+    found = tally.usage()[MODEL]
+    assert found.cost_usd == pytest.approx((3 * 1.5 + 5 * 7.5) / 1e6)
+    assert found.unbatched_usd == pytest.approx((3 * 3 + 5 * 15) / 1e6)

@@ -172,7 +172,7 @@ class Line:
     def tiers(self, _model: str, _at: datetime) -> tuple[int, ...]:
         return ()
 
-    def price(self, _model: str, _spent: Spent, _at: datetime) -> float | None:
+    def price(self, _model: str, _spent: Spent, _at: datetime, _in_batch: bool = True) -> float | None:
         return None
 
 

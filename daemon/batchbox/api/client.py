@@ -250,6 +250,6 @@ class AnthropicApi:
         """Ask the price library."""
         return find_tiers(model, at)
 
-    def price(self, model: str, spent: Spent, at: datetime) -> float | None:
+    def price(self, model: str, spent: Spent, at: datetime, in_batch: bool = True) -> float | None:
         """Ask the price library."""
-        return price_rows(model, spent, at)
+        return price_rows(model, spent, at, in_batch)

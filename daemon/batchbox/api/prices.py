@@ -1,4 +1,4 @@
-"""What rows cost in a batch, by the price tables of `genai-prices`; unknown is None, never 0.
+"""What rows cost, in a batch or not, by the price tables of `genai-prices`; unknown is None, never 0.
 
 One calculation takes longer than a row takes in all. But a price is a sum of rates times counts, and the
 rates depend on nothing but the tier that a request falls into; so rows of one tier are priced together, as
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from batchbox.core.usage import Spent
 
 if TYPE_CHECKING:
-    from genai_prices.types import PriceCalculation
+    from genai_prices.types import PriceCalculation, PriceContext
 
 PROVIDER = "anthropic"
 ANY = {"input_tokens": 1, "output_tokens": 1}
@@ -25,9 +25,9 @@ def find_tiers(model: str, at: datetime) -> tuple[int, ...]:
     return tuple(sorted({tier.start for price in prices for tier in getattr(price, "tiers", ())}))
 
 
-def price_rows(model: str, spent: Spent, at: datetime) -> float | None:
-    """Return US dollars for what rows of *model*, all in the same tier, used in a batch at *at*."""
-    found = _calculate(model, _mean(spent), at)
+def price_rows(model: str, spent: Spent, at: datetime, in_batch: bool = True) -> float | None:
+    """Return US dollars for what rows of *model*, all in the same tier, used at *at*."""
+    found = _calculate(model, _mean(spent), at, in_batch)
     return float(found.total_price * spent.requests) if found else None
 
 
@@ -42,12 +42,15 @@ def _mean(spent: Spent) -> dict[str, Any]:
     return mean | {"cache_creation": lasting, "server_tool_use": tools, "output_tokens_details": details}
 
 
-def _calculate(model: str, usage: dict[str, Any], at: datetime) -> "PriceCalculation | None":
+def _calculate(
+    model: str, usage: dict[str, Any], at: datetime, in_batch: bool = True
+) -> "PriceCalculation | None":
     # imported on first use: its tables take a quarter of a second, and most commands need no price
     from genai_prices import extract_usage  # noqa: PLC0415
 
     try:
         extracted = extract_usage({"model": model, "usage": usage}, provider_id=PROVIDER)
-        return extracted.calc_price(price_context={"processing": "batch"}, genai_request_timestamp=at)
+        context: PriceContext = {"processing": "batch"} if in_batch else {}
+        return extracted.calc_price(price_context=context, genai_request_timestamp=at)
     except (LookupError, ValueError, TypeError, ArithmeticError):
         return None

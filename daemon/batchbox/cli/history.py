@@ -117,8 +117,7 @@ def _tell_answers(job: Manifest) -> Iterator[str]:
     receipt = compose_receipt(job)
     counts = ", ".join(f"{number:,} {outcome}" for outcome, number in receipt["counts"].items() if number)
     if counts:
-        cost = receipt["cost_usd"]
-        yield f"{counts}; " + ("cost unknown" if cost is None else f"cost {cost:,.4f} US dollars")
+        yield f"{counts}; cost: {receipt['cost']}"
 
 
 def tell_now(place: str, job: Manifest) -> str:

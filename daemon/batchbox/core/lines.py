@@ -26,16 +26,22 @@ Raw = msgspec.Raw
 BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
 LINE_NUMBER = re.compile(rb"[0-9]{1,12}")
+MOST = 1e9  # of max_tokens, wherever it is reckoned with: more is a slip
 BLANKS = b" \t\r\n"
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """A line that can be sent: its number, what stands for its id on the wire, its id, its params."""
+    """A line that can be sent: its number, what stands for its id on the wire, its id, its params.
+
+    *model*, as JSON, and *max_tokens* stand in the params too; empty and 0 where they say nothing sensible.
+    """
 
     line: int
     base: str
     custom_id: str
     params: Raw
+    model: bytes = b""
+    max_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,9 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
     params = _take_params(fields, defaults)
     _check_params(params)
     body = fields["params"] if "params" in fields else Raw(join_fields(params))
-    return Request(number, base_of(number, custom_id), custom_id, body)
+    most = bytes(params["max_tokens"])
+    max_tokens = int(min(float(most), MOST)) if most[:1].isdigit() else 0
+    return Request(number, base_of(number, custom_id), custom_id, body, bytes(params["model"]), max_tokens)
 
 
 def _require_utf8(text: bytes) -> None:

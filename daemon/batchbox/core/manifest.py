@@ -95,7 +95,7 @@ class Tokens(Record):
     cache_creation_input_tokens: int = 0
     cache_read_input_tokens: int = 0
     cost_usd: float | None = 0.0
-    unbatched_usd: float | None = 0.0  # what it would have cost outside of a batch
+    unbatched_usd: float | None = None  # what it would have cost outside of a batch; not known of long ago
 
     def plus(self, other: "Tokens") -> "Tokens":
         """Return the sum; a price that is not known on either side is not known in the sum."""
@@ -116,6 +116,7 @@ class Estimate(Record):
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
+    unbatched_usd: float | None = None  # at most, outside of a batch
     models: tuple[str, ...] = ()
 
 

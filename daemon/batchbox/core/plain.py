@@ -43,6 +43,13 @@ def read_plain(first: int, lines: Sequence[bytes]) -> list[Request] | None:
     if any(one.stream or one.speed for one in params):
         return None
     return [
-        Request(number, base_of(number, line.custom_id), line.custom_id, line.params)
-        for number, line in enumerate(found, start=first)
+        Request(
+            number,
+            base_of(number, line.custom_id),
+            line.custom_id,
+            line.params,
+            bytes(one.model),
+            one.max_tokens,
+        )
+        for number, (line, one) in enumerate(zip(found, params, strict=True), start=first)
     ]

@@ -1,9 +1,9 @@
 """The receipt: what the producer gets last."""
 
-from functools import reduce
 from typing import Any
 
-from batchbox.core.manifest import Manifest, Tokens
+from batchbox.core.bill import write_bill
+from batchbox.core.manifest import Manifest
 from batchbox.core.states import PartState
 
 SENTENCES = {
@@ -42,9 +42,6 @@ def status_of(job: Manifest) -> str:
 
 def compose_receipt(job: Manifest) -> dict[str, Any]:
     """Return the receipt of *job*, whose status and outputs are known."""
-    usage = _sum_usage(job)
-    costs = [tokens.cost_usd for tokens in usage.values()]
-    known = [cost for cost in costs if cost is not None]
     status = job.status or ""
     receipt: dict[str, Any] = {
         "schema": 1,
@@ -57,8 +54,7 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
         "priority_asked": job.priority_asked and job.priority_asked.value,
         "requests": job.input.requests if job.input and status != "rejected" else 0,
         "counts": count_rows(job) | {"skipped": job.input.skipped if job.input else 0},
-        "usage": {model: tokens.model_dump() for model, tokens in sorted(usage.items())},
-        "cost_usd": round(sum(known, 0.0), 8) if len(known) == len(costs) else None,
+        **write_bill(job),
         "batches": [one for part in job.parts for one in (*part.abandoned, part.batch_id) if one],
         "times": _times(job),
         "input": _input(job),
@@ -77,14 +73,6 @@ def _tell_priority(job: Manifest) -> str:
     if asked in (None, given):
         return ""
     return f" Its name asks for the priority {asked}; in this queue, it went out as {given}."
-
-
-def _sum_usage(job: Manifest) -> dict[str, Tokens]:
-    total: dict[str, list[Tokens]] = {}
-    for part in job.parts:
-        for model, tokens in part.usage.items():
-            total.setdefault(model, []).append(tokens)
-    return {model: reduce(Tokens.plus, parts) for model, parts in total.items()}
 
 
 def _times(job: Manifest) -> dict[str, str | None]:

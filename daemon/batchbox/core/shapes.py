@@ -47,6 +47,29 @@ class Published(Record):
     sha256: str
 
 
+class Estimated(Record):
+    """What the requests might have used and cost, as it was reckoned before they were sent."""
+
+    input_tokens: int
+    output_tokens: int = Field(description="at most, as max_tokens allows")
+    cost_usd: float | None = Field(description="at most; null where a price is not known")
+    unbatched_usd: float | None = Field(description="at most, without batching")
+    models: tuple[str, ...]
+    how: str = Field(description="how it was made")
+    actual_by_estimated_input: float | None = Field(
+        None,
+        description="input tokens that were used for each that was estimated, of what was answered",
+    )
+
+
+class Approval(Record):
+    """Why the file was put aside before anything was sent, and who said to send it all the same."""
+
+    reason: str = Field(description="what it would have exceeded, with figures")
+    approved_at: str | None = Field(description="null if nobody did: it fitted later, or was canceled")
+    approved_by: str | None = Field(description="null if that is not known")
+
+
 class Receipt(Record):
     """What the producer of a file gets last, as NAME.receipt.json."""
 
@@ -61,7 +84,13 @@ class Receipt(Record):
     requests: int = Field(description="rows that were published; 0 if the file was refused")
     counts: Counts
     usage: dict[str, Tokens] = Field(description="by model")
+    cost: str = Field(description="what it cost, and would have cost without batching, in words")
     cost_usd: float | None = Field(description="null where a price is not known")
+    unbatched_usd: float | None = Field(
+        description="what it would have cost without batching; null if unknown"
+    )
+    estimate: Estimated | None = Field(None, description="what was reckoned before")
+    held: Approval | None = Field(None, description="only if it was held for what it might cost")
     batches: tuple[str, ...] = Field(description="ids at the API")
     times: Times
     input: Dropped

@@ -241,8 +241,8 @@ class Api(Protocol):
     def tiers(self, model: str, at: datetime) -> tuple[int, ...]:
         """Return the numbers of input tokens beyond which a request costs another rate, in order."""
 
-    def price(self, model: str, spent: "Spent", at: datetime) -> float | None:
-        """Return US dollars for what rows of one tier used in a batch; None where that is not known."""
+    def price(self, model: str, spent: "Spent", at: datetime, in_batch: bool = True) -> float | None:
+        """Return US dollars for what rows of one tier used, in a batch or not; None if not known."""
 
 
 class Clock(Protocol):

@@ -8,6 +8,7 @@ import structlog
 from batchbox.core.actions import PartKey
 from batchbox.core.deadlines import RETAINED
 from batchbox.core.errors import Gone, TryLater
+from batchbox.core.figures import share
 from batchbox.core.ledger import SUCCEEDED, Ledger, read_row
 from batchbox.core.manifest import JobId, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce, unmark
@@ -130,4 +131,5 @@ def _write_next(ctx: Context, job: JobId, part: Part, again: frozenset[int]) -> 
             if number in again:
                 body.write([(unmark(wire_id, part.nonce) or "", params)])
         crc32 = body.close()
-    return fresh.model_copy(update={"bytes": body.size, "crc32": crc32, "index_crc32": index.crc32})
+    facts = {"estimate": share(part.estimate, fresh.requests, part.requests)}
+    return fresh.model_copy(update=facts | {"bytes": body.size, "crc32": crc32, "index_crc32": index.crc32})

@@ -12,6 +12,7 @@ import structlog
 
 from batchbox.core.attachments import Fetch
 from batchbox.core.errors import TryLater, Unfit
+from batchbox.core.estimates import APPROXIMATION, Reckoning
 from batchbox.core.lines import Request
 from batchbox.core.manifest import Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
@@ -24,6 +25,7 @@ from batchbox.engine.bodies import BodyWriter
 from batchbox.engine.context import SKIPPED, Context, body_name, index_name, open_lines
 from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading, fetch_nothing
+from batchbox.engine.reckoning import begin_reckoning, price_requests
 from batchbox.engine.transfers import Transfer
 from batchbox.queues import QueueRules
 from batchbox.settings import Settings
@@ -117,7 +119,8 @@ def _conclude(
         skipped=found.skipped,
         bytes=sum(part.bytes for part in parts),
     )
-    return ctx.spool.save(job.after(Event.PASSED, parts=parts, **news), stored.version)
+    news |= {"parts": parts, "estimated_by": APPROXIMATION}
+    return ctx.spool.save(job.after(Event.PASSED, **news), stored.version)
 
 
 def _read(
@@ -160,6 +163,7 @@ def _write_part(
 ) -> tuple[Part, list[Request]]:
     """Write requests until *part* is full; return it, and the requests at hand that did not fit."""
     packer = Packer(most_requests(ctx.settings, job), ctx.settings.max_part_bytes)
+    reckoning = begin_reckoning(ctx)
     beyond: list[Request] = []
     with (
         ctx.spool.create(job.job, body_name(part.label)) as file,
@@ -171,12 +175,13 @@ def _write_part(
             if fitting:
                 body.write((one.base, one.params) for one in requests[:fitting])
                 index.write(requests[:fitting])
+                reckoning.add(requests[:fitting])
             beyond = requests[fitting:]
             if beyond:
                 break
         crc32 = body.close()
     facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32, "index_crc32": index.crc32}
-    return part.model_copy(update=facts), beyond
+    return part.model_copy(update=facts | {"estimate": price_requests(ctx, reckoning)}), beyond
 
 
 def most_requests(settings: Settings, job: Manifest) -> int:
@@ -187,21 +192,33 @@ def most_requests(settings: Settings, job: Manifest) -> int:
 
 
 def measure(
-    file: BinaryIO, rules: QueueRules, max_requests: int, max_bytes: int, fetch: Fetch = fetch_nothing
+    file: BinaryIO,
+    rules: QueueRules,
+    max_requests: int,
+    max_bytes: int,
+    fetch: Fetch = fetch_nothing,
+    reckoning: Reckoning | None = None,
 ) -> tuple[Reading, list[tuple[int, int]]]:
-    """Return what a reading of *file* finds, and requests and bytes of each part; write nothing."""
+    """Return what a reading of *file* finds, and requests and bytes of each part; write nothing.
+
+    The requests that could be sent are added up in *reckoning*.
+    """
     reading = Reading(file, rules, max_bytes, None, fetch=fetch)
-    packers = _pack(reading, max_requests, max_bytes)
+    packers = _pack(reading, max_requests, max_bytes, reckoning)
     if repeated := reading.find_repeated():
         file.seek(0)
         reading = Reading(file, rules, max_bytes, None, repeated, fetch)
-        packers = _pack(reading, max_requests, max_bytes)
+        if reckoning:
+            reckoning.clear()
+        packers = _pack(reading, max_requests, max_bytes, reckoning)
     return reading, [(packer.requests, packer.size) for packer in packers if packer.requests]
 
 
-def _pack(reading: Reading, max_requests: int, max_bytes: int) -> list[Packer]:
+def _pack(reading: Reading, max_requests: int, max_bytes: int, reckoning: Reckoning | None) -> list[Packer]:
     packers = [Packer(max_requests, max_bytes)]
     for requests in reading.requests():
+        if reckoning:
+            reckoning.add(requests)
         sizes = [size_of(one.base, one.params) for one in requests]
         while sizes := sizes[packers[-1].fit(sizes) :]:
             packers.append(Packer(max_requests, max_bytes))

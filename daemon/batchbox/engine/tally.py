@@ -53,12 +53,13 @@ class Tally:
         """Return what each model used and cost; usage that could not be read has no known price."""
         total = {model: Tokens(requests=count, cost_usd=None) for model, count in self._unread.items()}
         for (model, _), spent in self._spent.items():
-            cost = self._api.price(model, spent, self._now)
-            total[model] = total.get(model, Tokens()).plus(_count_tokens(spent, cost))
+            prices = [self._api.price(model, spent, self._now, in_batch) for in_batch in (True, False)]
+            tokens = _count_tokens(spent, *prices)
+            total[model] = total[model].plus(tokens) if model in total else tokens
         return total
 
 
-def _count_tokens(spent: Spent, cost_usd: float | None) -> Tokens:
+def _count_tokens(spent: Spent, cost_usd: float | None, unbatched_usd: float | None) -> Tokens:
     return Tokens(
         requests=spent.requests,
         input_tokens=spent.input_tokens,
@@ -66,4 +67,5 @@ def _count_tokens(spent: Spent, cost_usd: float | None) -> Tokens:
         cache_creation_input_tokens=spent.cache_creation_input_tokens,
         cache_read_input_tokens=spent.cache_read_input_tokens,
         cost_usd=cost_usd,
+        unbatched_usd=unbatched_usd,
     )

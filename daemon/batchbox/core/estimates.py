@@ -1,0 +1,139 @@
+"""Estimates: what requests may use and cost, reckoned before they are sent. Pure.
+
+How many tokens a text is only the model's own tokenizer knows, and it is not public. So they are reckoned
+from bytes, rather too many than too few:
+
+- one token for `BYTES_PER_TOKEN` bytes of the request's params as they go out. English text takes about
+  4.2 bytes a token with models before Claude Opus 4.7, and about 30 % more tokens with later ones
+  (https://platform.claude.com/docs/en/build-with-claude/token-counting);
+- an image is scaled down to about 1,600 tokens by those, to about 4,800 by later ones
+  (https://platform.claude.com/docs/en/build-with-claude/vision): by the size of its data, between the two;
+- a page of a PDF is text and an image, 1,500 to 3,000 tokens and more
+  (https://platform.claude.com/docs/en/build-with-claude/pdf-support): a page for so many bytes of its data.
+
+The answer may be as long as `max_tokens` allows, and hardly ever is: what is reckoned is the most.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+
+import msgspec
+
+from batchbox.core.figures import NOTHING, add_estimates
+from batchbox.core.lines import Request
+from batchbox.core.manifest import Estimate
+from batchbox.core.packing import Json
+from batchbox.core.usage import Spent
+
+BYTES_PER_TOKEN = 3
+IMAGE_BYTES_PER_TOKEN = 250  # of base64
+IMAGE_TOKENS = (1_600, 4_800)
+SMALL = BYTES_PER_TOKEN * IMAGE_TOKENS[0]  # what is smaller holds at most an icon, and is not searched for it
+PDF_PAGE_BYTES = 40_000  # of base64
+PDF_PAGE_TOKENS = 2_500
+PDF_HEAD = b"JVBERi"  # %PDF- in base64
+HIGHEST = 10_000_000  # output tokens of one request: no model gives more
+
+APPROXIMATION = (
+    f"reckoned from size: one token for {BYTES_PER_TOKEN} bytes, {IMAGE_TOKENS[0]:,} to {IMAGE_TOKENS[1]:,} "
+    f"for an image, {PDF_PAGE_TOKENS:,} for {PDF_PAGE_BYTES * 3 // 4:,} bytes of a PDF"
+)
+
+# US dollars for what requests of one model and tier use, in a batch or not; None where that is not known
+Price = Callable[[str, Spent, bool], float | None]
+Tiers = Callable[[str], tuple[int, ...]]
+
+_INLINE = b'"base64"'  # within a text its quotes would be escaped
+_DATA = re.compile(rb'"data"\s*:\s*"')
+
+
+def count_tokens(params: Json) -> int:
+    """Return about how many input tokens a request of these *params* has."""
+    size = len(params)
+    if size < SMALL:
+        return size // BYTES_PER_TOKEN + 1
+    return _count_large(bytes(params))
+
+
+def _count_large(params: bytes) -> int:
+    size, tokens = len(params), 0
+    if _INLINE not in params:
+        return size // BYTES_PER_TOKEN + 1
+    for start, end in _find_data(params):
+        size -= end - start
+        tokens += _count_file(params[start : start + len(PDF_HEAD)], end - start)
+    return tokens + size // BYTES_PER_TOKEN + 1
+
+
+def _find_data(params: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the values of "data" lie; base64 holds no quotes."""
+    end = 0
+    while found := _DATA.search(params, end):
+        end = params.find(b'"', found.end())
+        if end < 0:
+            return
+        yield found.end(), end
+
+
+def _count_file(head: bytes, size: int) -> int:
+    if head == PDF_HEAD:
+        return PDF_PAGE_TOKENS * -(-size // PDF_PAGE_BYTES)
+    least, most = IMAGE_TOKENS
+    return min(max(size // IMAGE_BYTES_PER_TOKEN, least), most)
+
+
+class Reckoning:
+    """Adds up requests, by model and by the tier of its price that each falls into."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self._find_tiers = tiers
+        self._tiers: dict[bytes, tuple[int, ...]] = {}
+        self._sums: dict[tuple[bytes, int], Spent] = {}
+
+    def add(self, requests: Iterable[Request]) -> None:
+        """Count *requests* in."""
+        for request in requests:
+            model = request.model
+            tokens = count_tokens(request.params)
+            if model not in self._tiers:
+                self._tiers[model] = self._find_tiers(_read_model(model))
+            key = (model, bisect_left(self._tiers[model], tokens))
+            if key not in self._sums:
+                self._sums[key] = Spent()
+            sums = self._sums[key]
+            sums.requests += 1
+            sums.input_tokens += tokens
+            sums.output_tokens += min(request.max_tokens, HIGHEST)
+
+    def clear(self) -> None:
+        """Begin again."""
+        self._sums.clear()
+
+    def estimate(self, price: Price, scale: float = 1.0) -> Estimate:
+        """Return what they may use and cost; *scale*: input tokens by the API's count for each of ours."""
+        tiers = ((_read_model(model), sums) for (model, _), sums in self._sums.items())
+        found = (_estimate_tier(model, sums, price, scale) for model, sums in tiers)
+        return reduce(add_estimates, found, NOTHING)
+
+
+def _estimate_tier(model: str, sums: Spent, price: Price, scale: float) -> Estimate:
+    scaled = Spent()
+    scaled.requests, scaled.output_tokens = sums.requests, sums.output_tokens
+    scaled.input_tokens = round(sums.input_tokens * scale)
+    return Estimate(
+        input_tokens=scaled.input_tokens,
+        output_tokens=scaled.output_tokens,
+        cost_usd=price(model, scaled, True),
+        unbatched_usd=price(model, scaled, False),
+        models=(model,),
+    )
+
+
+def _read_model(model: bytes) -> str:
+    """Return the name that *model* spells in JSON; empty if that is none."""
+    try:
+        return msgspec.json.decode(model, type=str)
+    except msgspec.DecodeError:
+        return ""

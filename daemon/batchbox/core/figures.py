@@ -1,0 +1,55 @@
+"""Figures: estimates added up and shared out, and sums of money as people read them. Pure."""
+
+from collections.abc import Iterable
+from functools import reduce
+from math import floor, log10
+
+from batchbox.core.manifest import Estimate, Part
+
+CENT = 0.01
+
+
+def spell_usd(dollars: float) -> str:
+    """Write a sum for people: to a hundredth of a cent, or two digits of what is less than a cent."""
+    if dollars >= CENT or dollars <= 0:
+        return f"{dollars:,.4f} USD"
+    return f"{dollars:.{1 - floor(log10(dollars))}f} USD"
+
+
+NOTHING = Estimate(input_tokens=0, output_tokens=0, cost_usd=0.0, unbatched_usd=0.0)
+
+
+def add_estimates(one: Estimate, other: Estimate) -> Estimate:
+    """Return the sum; a price that is not known on either side is not known in the sum."""
+    return Estimate(
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        cost_usd=_add(one.cost_usd, other.cost_usd),
+        unbatched_usd=_add(one.unbatched_usd, other.unbatched_usd),
+        models=tuple(dict.fromkeys((*one.models, *other.models))),
+    )
+
+
+def _add(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+def share(estimate: Estimate | None, requests: int, of: int) -> Estimate | None:
+    """Return what *requests* out of *of* may use and cost, as if all were alike."""
+    if estimate is None or not of:
+        return None
+    part = requests / of
+    return Estimate(
+        input_tokens=round(estimate.input_tokens * part),
+        output_tokens=round(estimate.output_tokens * part),
+        cost_usd=None if estimate.cost_usd is None else estimate.cost_usd * part,
+        unbatched_usd=None if estimate.unbatched_usd is None else estimate.unbatched_usd * part,
+        models=estimate.models,
+    )
+
+
+def estimate_job(parts: Iterable[Part]) -> Estimate | None:
+    """Return what all requests of a job were reckoned to use and cost; None if that was never reckoned."""
+    first = [part.estimate for part in parts if part.generation == 1]
+    known = [one for one in first if one]
+    return reduce(add_estimates, known, NOTHING) if known and len(known) == len(first) else None
