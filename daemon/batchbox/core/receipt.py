@@ -3,6 +3,7 @@
 from functools import reduce
 from typing import Any
 
+from batchbox.core.companions import is_cancel
 from batchbox.core.manifest import Manifest, Tokens
 from batchbox.core.states import PartState
 
@@ -49,7 +50,7 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
     receipt: dict[str, Any] = {
         "schema": 1,
         "status": status,
-        "message": SENTENCES.get(status, ""),
+        "message": _tell(job),
         "file": job.source.name,
         "queue": job.source.queue,
         "job": job.job,
@@ -67,6 +68,20 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
         receipt["mistakes"] = [mistake.model_dump(exclude_none=True) for mistake in job.mistakes]
     refusals = [part.refusal.problem + "; " + part.refusal.fix for part in job.parts if part.refusal]
     return receipt | ({"refusals": refusals} if refusals else {})
+
+
+def _tell(job: Manifest) -> str:
+    """Return how it ended in a sentence, and who asked for that."""
+    if is_cancel(job.source.exact_name):
+        return "Nothing was canceled: what is told below says why."
+    told = SENTENCES.get(job.status or "", "")
+    if job.status == "canceled" and not job.input:
+        told = "It was canceled before it was checked, and nothing was sent: drop the file again to send it."
+    if not job.cancel_asked_by:
+        return told
+    if job.status == "succeeded":
+        return f"{told} {job.cancel_asked_by} asked to cancel it, and came too late for that."
+    return f"{told} It was canceled as {job.cancel_asked_by} asked."
 
 
 def _sum_usage(job: Manifest) -> dict[str, Tokens]:
