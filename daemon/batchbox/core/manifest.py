@@ -36,9 +36,32 @@ class Source(Record):
     mtime_ns: int
 
     @property
+    def exact_name(self) -> bytes:
+        """The bytes of its name."""
+        return base64.b64decode(self.name_b64)
+
+    @property
     def form(self) -> Form:
         """What its name says of what is in it; lines of JSON where it says nothing."""
-        return form_of(base64.b64decode(self.name_b64)) or FORMS[0]
+        return form_of(self.exact_name) or FORMS[0]
+
+
+class Voucher(Record):
+    """What a marker beside a dropped file, NAME.ok, said of it when it was taken.
+
+    name_b64, inode, ctime_ns: which marker; size, mtime_ns: of the file as it was then; problem: why the
+    marker could not be understood.
+    """
+
+    name_b64: str
+    inode: int
+    ctime_ns: int
+    size: int
+    mtime_ns: int
+    lines: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    problem: str = ""
 
 
 class Input(Record):
@@ -212,6 +235,7 @@ class Manifest(Record):
     job: JobId
     state: JobState = JobState.TAKEN
     source: Source
+    voucher: Voucher | None = None
     stem: str
     input: Input | None = None
     mistakes: tuple[Mistake, ...] = ()

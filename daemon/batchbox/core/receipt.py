@@ -3,6 +3,7 @@
 from typing import Any
 
 from batchbox.core.bill import write_bill
+from batchbox.core.companions import is_cancel
 from batchbox.core.manifest import Manifest
 from batchbox.core.states import PartState
 
@@ -46,7 +47,7 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
     receipt: dict[str, Any] = {
         "schema": 1,
         "status": status,
-        "message": SENTENCES.get(status, "") + _tell_priority(job),
+        "message": _tell(job) + _tell_priority(job),
         "file": job.source.name,
         "queue": job.source.queue,
         "job": job.job,
@@ -73,6 +74,20 @@ def _tell_priority(job: Manifest) -> str:
     if asked in (None, given):
         return ""
     return f" Its name asks for the priority {asked}; in this queue, it went out as {given}."
+
+
+def _tell(job: Manifest) -> str:
+    """Return how it ended in a sentence, and who asked for that."""
+    if is_cancel(job.source.exact_name):
+        return "Nothing was canceled: what is told below says why."
+    told = SENTENCES.get(job.status or "", "")
+    if job.status == "canceled" and not job.input:
+        told = "It was canceled before it was checked, and nothing was sent: drop the file again to send it."
+    if not job.cancel_asked_by:
+        return told
+    if job.status == "succeeded":
+        return f"{told} {job.cancel_asked_by} asked to cancel it, and came too late for that."
+    return f"{told} It was canceled as {job.cancel_asked_by} asked."
 
 
 def _times(job: Manifest) -> dict[str, str | None]:

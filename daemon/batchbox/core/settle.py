@@ -23,11 +23,15 @@ class Writer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a file stays in the inbox, for people. *passing*: it may resolve itself within moments."""
+    """Why a file stays in the inbox, for people. *passing*: it may resolve itself within moments.
+
+    *expected*: it belongs to how things go, so no log tells of it.
+    """
 
     problem: str
     fix: str = ""
     passing: bool = False
+    expected: bool = False
 
 
 class Incoming(NamedTuple):

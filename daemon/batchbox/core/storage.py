@@ -60,6 +60,26 @@ class Archives(Protocol):
         """Finish what a crash has left of a removal."""
 
 
+class Companions(Protocol):
+    """What lies in the inbox beside dropped files and is about them."""
+
+    @property
+    def seen(self) -> list[Incoming]:
+        """Return them, as of the last scan."""
+
+    def is_there(self, queue: str, name: bytes) -> bool:
+        """Say whether the inbox holds anything of that name right now."""
+
+    def read(self, companion: Incoming) -> bytes | None:
+        """Return what stands in it, of one that is too long only the beginning; None if it has changed."""
+
+    def remove(self, queue: str, name: bytes, inode: int, ctime_ns: int) -> None:
+        """Remove it, unless another has taken its place."""
+
+    def endings(self, queue: str, stem: str) -> Iterable[tuple[str, str]]:
+        """Return name and status of each receipt of that stem in the outbox, the oldest first."""
+
+
 class Spool(Protocol):
     """Where files come in, jobs are kept and answers are put. Every write is durable on return.
 
@@ -73,6 +93,10 @@ class Spool(Protocol):
     @property
     def archives(self) -> Archives:
         """Return what is kept of the past; one thread at a time may ask."""
+
+    @property
+    def companions(self) -> Companions:
+        """Return what lies beside dropped files and is about them; any thread may ask."""
 
     def check(self) -> None:
         """Raise `Offline` unless this is the spool that was opened."""

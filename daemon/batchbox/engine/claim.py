@@ -1,7 +1,9 @@
 """Claim: a file of the inbox becomes a job."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import structlog
 
@@ -14,12 +16,21 @@ from batchbox.engine.context import Context
 
 JOB_ENTROPY = 6
 NANO = 1e9
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 log = structlog.get_logger()
 
 
-def claim(ctx: Context, incoming: Incoming, is_reserved: Callable[[str, str], bool]) -> Stored | None:
-    """Take *incoming*; None if it was gone. *is_reserved*: whether a job has that queue and stem."""
+def claim(
+    ctx: Context,
+    incoming: Incoming,
+    is_reserved: Callable[[str, str], bool],
+    facts: Mapping[str, Any] = NOTHING,
+) -> Stored | None:
+    """Take *incoming*; None if it was gone. *is_reserved*: whether a job has that queue and stem.
+
+    *facts*: what its manifest says from the beginning, besides.
+    """
     taken = ctx.spool.lease.taken
     job = f"{ctx.clock.now():%Y%m%dT%H%M%SZ}-{ctx.entropy(JOB_ENTROPY).hex()}"
     rules = ctx.settings.for_queue(incoming.queue)
@@ -42,12 +53,13 @@ def claim(ctx: Context, incoming: Incoming, is_reserved: Callable[[str, str], bo
         priority=grant(asked, rules.priority, rules.max_priority),
         priority_asked=asked,
         taken_at=ctx.stamp(),
+        **facts,
     )
     stored = ctx.spool.take(incoming, manifest)
     if stored:
         waited = max(0.0, ctx.clock.now().timestamp() - incoming.ctime_ns / NANO)
-        facts = {"file": manifest.source.name, "queue": incoming.queue, "bytes": incoming.size}
-        log.info("job.taken", job=job, **facts, waited=round(waited, 3))
+        told = {"file": manifest.source.name, "queue": incoming.queue, "bytes": incoming.size}
+        log.info("job.taken", job=job, **told, waited=round(waited, 3))
     return stored
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import structlog
 
 from batchbox.core.attachments import Fetch
+from batchbox.core.companions import is_cancel
 from batchbox.core.errors import TryLater, Unfit
 from batchbox.core.estimates import APPROXIMATION, Reckoning
 from batchbox.core.lines import Request
@@ -22,11 +23,13 @@ from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
+from batchbox.engine.companions import remove_marker, require_lines, require_vouched
 from batchbox.engine.context import SKIPPED, Context, body_name, index_name, open_lines
 from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading, fetch_nothing
 from batchbox.engine.reckoning import begin_reckoning, price_requests
 from batchbox.engine.transfers import Transfer
+from batchbox.engine.withdrawals import explain_idle
 from batchbox.queues import QueueRules
 from batchbox.settings import Settings
 
@@ -37,12 +40,17 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     """Check the file; write its parts, or find it wanting. May be repeated until it has succeeded."""
     stored, seen = _settle(ctx, stored)
     job = stored.manifest
+    remove_marker(ctx, job)
     rules = ctx.settings.for_queue(job.source.queue)
     try:
+        if is_cancel(job.source.exact_name):
+            raise explain_idle(ctx, job)
         _require_queue(job, rules)
+        require_vouched(ctx, job)
         reading, parts = _read(ctx, job, rules, frozenset())
         if repeated := reading.find_repeated():
             reading, parts = _read(ctx, job, rules, repeated)
+        require_lines(job, reading.lines)
     except Unfit as unfit:
         return _reject(ctx, stored, unfit)
     if ctx.spool.request(job.job)[0] != seen:

@@ -5,6 +5,7 @@ that an inbox of many thousands is looked at once a second and keeps nobody wait
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,8 +14,9 @@ import structlog
 
 from batchbox.core.backoff import Backoff
 from batchbox.core.names import show
-from batchbox.core.settle import Incoming, Obstacle, Sightings, judge
+from batchbox.core.settle import Incoming, Obstacle, Rules, Sightings, judge
 from batchbox.core.storage import spell
+from batchbox.engine.companions import Companions
 from batchbox.engine.context import Context
 
 ROOM_FACTOR = 3  # a file, its bodies, and rows of about their size
@@ -24,6 +26,7 @@ SHOWN = 200
 NANO = 1e9
 STEP = 0.05  # seconds, until what has to pass is looked at again
 
+AT_ONCE = Rules(0.0, 0.0, 0.0)  # for what is known to be whole
 NEXT = Obstacle("is about to be taken", passing=True)
 CHANGED = Obstacle("has just changed", passing=True)
 CROWDED = Obstacle("waits for its turn: as many jobs as max_jobs allows are under way")
@@ -49,6 +52,7 @@ class Intake:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._rules = ctx.settings.settle_rules()  # as they were at the last scan
+        self.companions = Companions(ctx)
         self._sightings = Sightings()
         self._ahead: deque[Incoming] = deque()  # seen by the last scan, and not judged yet
         self._passed: list[Waiting] = []  # judged since the last scan
@@ -67,6 +71,7 @@ class Intake:
         """See what is there; begin to go through it."""
         self._rules = self._ctx.settings.settle_rules()
         seen = self._ctx.spool.scan()
+        self.companions.update(now)
         self._note_new(self._sightings.update(seen, now))
         self.scanned_at = self._ctx.stamp()
         self.waiting_since = _first_of(seen)
@@ -110,15 +115,17 @@ class Intake:
         if failure and not failure.is_open(now):
             return Obstacle(failure.problem, failure.fix)
         quiet = now - self._sightings.since(incoming)
-        if quiet < self._rules.quiet:
-            return CHANGED
+        obstacle = self.companions.judge(incoming, quiet, now)
+        rules = AT_ONCE if self.companions.is_whole(incoming) else self._rules
+        if obstacle or quiet < rules.quiet:
+            return obstacle or CHANGED
         if incoming.size * ROOM_FACTOR > self._free:
             return Obstacle(
                 f"needs more room than is left (it has {incoming.size:,} bytes, and takes "
                 f"{ROOM_FACTOR} times that; {max(self._free, 0):,} are free)",
                 "make room on the disk, or split the file; it is taken as soon as there is room",
             )
-        return judge(incoming, self._ctx.spool.examine(incoming), quiet, self._rules)
+        return judge(incoming, self._ctx.spool.examine(incoming), quiet, rules)
 
     def _pass_over(self, waiting: Waiting, now: float) -> None:
         """Keep why a file has to wait; log that once for as long as it stands."""
@@ -126,6 +133,7 @@ class Intake:
         incoming, obstacle = waiting.incoming, waiting.obstacle
         if obstacle.passing:
             self.due = min(self.due, self._moment(incoming, now))
+        if obstacle.passing or obstacle.expected:
             return
         key = (*incoming.place, obstacle.problem.split("(")[0])
         self._standing.add(key)
@@ -140,6 +148,15 @@ class Intake:
         rules = self._rules
         moments = (since + quiet for quiet in (rules.quiet, rules.quiet_blind, rules.quiet_unended))
         return min((moment for moment in moments if moment > now), default=now + STEP)
+
+    def wait_for(self, companions: Iterable[Waiting], now: float) -> None:
+        """Keep why what lies beside the files has to wait, as well."""
+        for waiting in companions:
+            if waiting.obstacle is CHANGED:
+                self._passed.append(waiting)
+                self.due = min(self.due, now + self._rules.quiet + STEP)
+            else:
+                self._pass_over(waiting, now)
 
     def note_failure(self, incoming: Incoming, problem: str, fix: str, now: float) -> None:
         """Keep why *incoming* could not be taken, and leave it alone for a while."""

@@ -20,7 +20,7 @@ from batchbox.engine.claim import claim
 from batchbox.engine.context import Context
 from batchbox.engine.health import Health
 from batchbox.engine.intake import Intake
-from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked, Upkept
+from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked, Upkept, attempt
 from batchbox.engine.memory import FASTEST_POLL, Memory
 from batchbox.engine.perils import Perils
 from batchbox.engine.poll import Polled, tell_poll
@@ -29,6 +29,7 @@ from batchbox.engine.setbacks import note_setback
 from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll
 from batchbox.engine.submit import Submitted
 from batchbox.engine.upkeep import Upkeep
+from batchbox.engine.withdrawals import Withdrawals
 from batchbox.settings import Settings
 
 REST = 4.0  # times what a scan took, before anything but its time brings on another
@@ -63,6 +64,7 @@ class Loop:
         self._health = Health(ctx)
         self.memory = Memory()
         self._roster = Roster(ctx, self.memory)
+        self._withdrawals = Withdrawals(ctx, self.memory, self._roster)
         self._perils = Perils(ctx, self.memory)
         self._upkeep = Upkeep(ctx, self.memory, mailbox, start)
         self._agenda = Agenda()
@@ -120,7 +122,8 @@ class Loop:
     def is_idle(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
         sure = self._has_looked and not self._is_unsure and not self._is_owed
-        quiet = sure and not (self._intake.is_settling or self._offline[0] or self._upkeep.is_busy)
+        settled = not (self._intake.is_settling or self._withdrawals.is_going_on)
+        quiet = sure and settled and not (self._offline[0] or self._upkeep.is_busy)
         hopeful = any(one.failures < HOPELESS for one in self.memory.backoffs.values())
         return quiet and not self.memory.jobs and not self.memory.busy and not hopeful
 
@@ -172,25 +175,28 @@ class Loop:
         self._is_owed = self._intake.is_going_on and not self._offline[0]
         if not self._is_owed:
             self._intake.scan(now)
+            self._intake.wait_for(self._withdrawals.look(now, self._flags), now)
         self._has_looked, self._offline = True, ("", "")
         after = self._now()
         self._rested = after + REST * (after - now)
 
     def _claim(self, incoming: Incoming) -> None:
         try:
-            stored = claim(self._ctx, incoming, self.memory.reservations())
+            facts = self._intake.companions.facts_of(incoming)
+            stored = claim(self._ctx, incoming, self.memory.reservations(), facts)
         except (TryLater, OSError) as error:
             self._intake.note_failure(incoming, str(error), getattr(error, "fix", ""), self._now())
             self._is_unsure = True  # it may be in work/ all the same
             return
         if stored:
+            self._withdrawals.note_taken(stored.manifest)
             self.memory.remember(stored, self._now())
 
     def _begin(self, action: actions.Action) -> None:
         ctx, mailbox, memory = self._ctx, self._mailbox, self.memory
         if isinstance(action, actions.Poll):
             memory.polling = True
-            self._start(lambda: mailbox.put(_attempt(action, lambda: perform_poll(ctx, action))))
+            self._start(lambda: mailbox.put(attempt(action, lambda: perform_poll(ctx, action))))
             return
         stored = memory.jobs[action.job]
         briefing = Briefing(
@@ -203,7 +209,7 @@ class Loop:
         if isinstance(action, actions.Risky):
             self._perils.begin(action.job)
         memory.submitting = memory.submitting or isinstance(action, actions.Submit)
-        self._start(lambda: mailbox.put(_attempt(action, lambda: perform(ctx, action, stored, briefing))))
+        self._start(lambda: mailbox.put(attempt(action, lambda: perform(ctx, action, stored, briefing))))
 
     def _take_in(self, mail: Mail) -> None:
         match mail:
@@ -289,10 +295,3 @@ class Loop:
             self._tell()
         for job in list(self.memory.risky):
             self._perils.end(job)
-
-
-def _attempt(action: actions.Action, work: Callable[[], object]) -> Finished:
-    try:
-        return Finished(action, result=work())
-    except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it
-        return Finished(action, error=error)

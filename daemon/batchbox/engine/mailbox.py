@@ -3,7 +3,7 @@
 Signals, the watcher and finished steps put mail in and do nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -68,3 +68,11 @@ class Mailbox:
                 mail.append(self._queue.get_nowait())
         except Empty:
             return mail
+
+
+def attempt(action: Action, work: Callable[[], object]) -> Finished:
+    """Do *work*, a step, and return how it ended: whatever becomes of it, the loop has to hear of it."""
+    try:
+        return Finished(action, result=work())
+    except Exception as error:  # noqa: BLE001
+        return Finished(action, error=error)

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
+from batchbox.core.companions import is_cancel
 from batchbox.core.errors import TryLater
 from batchbox.core.manifest import Manifest, Output
 from batchbox.core.names import answers_name, errors_name, receipt_name, rejected_name, results_name
@@ -15,6 +16,7 @@ from batchbox.core.states import Event, JobState
 from batchbox.core.storage import Stored
 from batchbox.engine.answers import open_answers, source_name
 from batchbox.engine.claim import choose_stem
+from batchbox.engine.companions import remove_marker
 from batchbox.engine.context import REQUEST, Context
 from batchbox.engine.errors_file import ErrorsFile
 from batchbox.engine.results import Results, write_rows
@@ -63,9 +65,11 @@ def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 
 
 def _refuse(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
+    remove_marker(ctx, stored.manifest)
     job = _renamed(ctx, stored.manifest, is_reserved)
     job = job.model_copy(update={"status": job.status or "rejected"})
-    outputs = [_describe(ctx, job, "rejected", rejected_name(job.stem, job.source.form.ending), REQUEST)]
+    refused = rejected_name(job.stem, job.source.form.ending)
+    outputs = [] if is_cancel(job.source.exact_name) else [_describe(ctx, job, "rejected", refused, REQUEST)]
     return _seal(ctx, stored, job, outputs)
 
 

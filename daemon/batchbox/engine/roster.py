@@ -1,5 +1,8 @@
 """The roster: which jobs are under way, and what people ask to become of them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 
 from batchbox.core.backoff import Backoff
@@ -182,6 +185,14 @@ class Roster:
             return False
         self._ctx.spool.bring_back(self._decide(stored.manifest, command, by), stored.version)
         return True
+
+    def end_held(self, stored: Stored, facts: Mapping[str, Any]) -> None:
+        """Take a held job back to be ended. *facts*: who asked for that and when, for its manifest."""
+        job = stored.manifest
+        command = Command(Verb.CANCEL, job.job)
+        decided = self._decide(job, command, by=facts["cancel_asked_by"]).model_copy(update=facts)
+        self._ctx.spool.bring_back(decided, stored.version)
+        self.take_up(job.job)
 
     def _decide(self, job: Manifest, command: Command, by: str) -> Manifest:
         """Return a job that was held as a person wants it, under a name that is free."""

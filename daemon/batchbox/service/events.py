@@ -64,6 +64,7 @@ EVENTS = {
     "jobs.held": Event("so many wait in hold/ for a person", ("jobs", *TROUBLE), (ERROR,), ()),
     "jobs.none_held": Event("nothing waits in hold/ any more"),
     "job.released": Event("it was moved back from hold/ by hand", ("job",)),
+    "job.cancel_asked": Event("a file in the inbox asks for its end", ("job", "queue", "file")),
     "job.called_off": Event("canceled: what was not sent stays unsent", ("job",)),
     "job.suspected": Event("the process may have died of it; it runs alone", ("job", "deaths"), (WARNING,)),
     "transfer.progress": Event(

@@ -19,6 +19,7 @@ from batchbox.spool import control, durable, hold, inbox
 from batchbox.spool.archive import Archives
 from batchbox.spool.attachments import Attachments, find_places
 from batchbox.spool.claims import has_remains, is_file, require_file, unmake
+from batchbox.spool.companions import Companions
 from batchbox.spool.health import write_health
 from batchbox.spool.layout import (
     BEGUN,
@@ -47,6 +48,7 @@ class FolderSpool:
         self.layout = Layout(root)
         self.lease = FolderLease(self.layout, epoch)
         self.archives = Archives(self.layout)
+        self.companions = Companions(self.layout)
         self._reserve = Reserve(self.layout.health.parent)
         try:
             refuse_newer(self.layout)
@@ -72,7 +74,10 @@ class FolderSpool:
 
     def scan(self) -> list[Incoming]:
         """Return every wanted name in the inbox."""
-        return inbox.finish_claims(self.layout, inbox.scan(self.layout))
+        companions: list[Incoming] = []
+        seen = inbox.finish_claims(self.layout, inbox.scan(self.layout, companions))
+        self.companions.seen = companions
+        return seen
 
     def examine(self, incoming: Incoming) -> Finding:
         """Look into a file in the inbox."""

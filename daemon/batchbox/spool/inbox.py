@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from batchbox.core.companions import is_companion
 from batchbox.core.errors import TryLater
 from batchbox.core.forms import ENDINGS, HIDDEN, form_of
 from batchbox.core.settle import Finding, Incoming, Obstacle, Writer
@@ -34,11 +35,15 @@ KINDS = (
 )
 
 
-def scan(layout: Layout) -> list[Incoming]:
-    """Return every wanted name in the inbox and its queues, oldest first, as it is right now."""
+def scan(layout: Layout, companions: list[Incoming] | None = None) -> list[Incoming]:
+    """Return every wanted name in the inbox and its queues, oldest first, as it is right now.
+
+    What is there about other files is put into *companions*.
+    """
     folders, inbox = _folders(layout), layout.root / "inbox"
+    beside = [] if companions is None else companions
     places = [(DEFAULT_QUEUE, inbox)] + [(name, inbox / name) for name in folders if is_queue(name)]
-    seen = [incoming for queue, folder in places for incoming in _scan_queue(layout, queue, folder)]
+    seen = [one for queue, folder in places for one in _scan_queue(layout, queue, folder, beside)]
     seen += [Incoming(DEFAULT_QUEUE, name, obstacle=NO_QUEUE) for name in _odd(folders)]
     return sorted(seen, key=lambda incoming: (incoming.mtime_ns, incoming.name))
 
@@ -59,19 +64,22 @@ def _odd(folders: list[str]) -> Iterator[bytes]:
             yield os.fsencode(name)
 
 
-def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
+def _scan_queue(layout: Layout, queue: str, folder: Path, companions: list[Incoming]) -> Iterator[Incoming]:
+    wanted, beside = [], []
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            wanted = [entry for entry in entries if form_of(entry.name)]
+            for entry in entries:
+                if form_of(entry.name):
+                    wanted.append(entry)
+                elif is_companion(entry.name) and not entry.is_dir(follow_symlinks=False):
+                    beside.append(entry)
     except PermissionError:
         yield Incoming(queue, b"", obstacle=_unreadable(folder))
         return
     except FileNotFoundError:
         return
-    for entry in wanted:
-        incoming = _look(layout, queue, entry)
-        if incoming:
-            yield incoming
+    companions += filter(None, (_look(layout, queue, entry) for entry in beside))
+    yield from filter(None, (_look(layout, queue, entry) for entry in wanted))
 
 
 def _look(layout: Layout, queue: str, entry: os.DirEntry[bytes]) -> Incoming | None:

@@ -1,0 +1,40 @@
+"""Companions: small files beside a dropped one that say something about it, for those who can only put files.
+
+`NAME.jsonl.cancel` asks for an end of all that was dropped as `NAME.jsonl`; `NAME.jsonl.ok` vouches that
+`NAME.jsonl` is whole. The ending may be in small letters or large.
+"""
+
+from batchbox.core.forms import HIDDEN, form_of, strip_ending
+from batchbox.core.names import show
+
+CANCEL = b".cancel"
+OK = b".ok"
+
+
+def is_cancel(name: bytes) -> bool:
+    """Say whether a file called *name* asks that another is canceled."""
+    return name[:1] not in HIDDEN and name.lower().endswith(CANCEL)
+
+
+def is_ok(name: bytes) -> bool:
+    """Say whether a file called *name* vouches for another."""
+    return name.lower().endswith(OK) and form_of(name[: -len(OK)]) is not None
+
+
+def is_companion(name: bytes) -> bool:
+    """Say whether a file called *name* is about another one."""
+    return is_cancel(name) or is_ok(name)
+
+
+def subject_of(name: bytes) -> bytes:
+    """Return the name of the file that the companion called *name* is about."""
+    return name[: -len(CANCEL if is_cancel(name) else OK)]
+
+
+def is_meant(subject: bytes, name: bytes, stem: str) -> bool:
+    """Say whether *subject* means the job of a file that was dropped as *name* and answers as *stem*.
+
+    It does by the file's name, and by that with the number that its answers have, as in `NAME~2.jsonl`.
+    """
+    ending = name[len(strip_ending(name)) :]
+    return subject == name or (subject.endswith(ending) and show(subject[: -len(ending) or None]) == stem)

@@ -1,0 +1,157 @@
+"""Withdrawals: what `NAME.jsonl.cancel` in the inbox asks for.
+
+A file of that name that lies in the inbox is taken as one that is canceled; jobs under way and held ones are
+asked to end, durably; then the file that asked is removed, for their receipts answer it. One that finds
+nothing to end is taken itself, and gets a receipt of its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+
+from batchbox.core.companions import is_cancel, is_meant, subject_of
+from batchbox.core.errors import BatchboxError, Damaged, Stop, Unfit
+from batchbox.core.manifest import Manifest
+from batchbox.core.names import show, stem_of
+from batchbox.core.settle import Incoming, Obstacle, Sightings, Writer
+from batchbox.core.states import JobState
+from batchbox.engine.claim import claim
+from batchbox.engine.context import Context
+from batchbox.engine.intake import CHANGED, FLAGGED, Waiting
+from batchbox.engine.memory import Memory
+from batchbox.engine.roster import Roster
+
+AT_ONCE = 32  # each may be made durable, and the loop must stay awake
+UNREADABLE = Obstacle(
+    "waits until every file under way can be read", "see batchbox status for those that cannot"
+)
+
+log = structlog.get_logger()
+
+
+class Withdrawals:
+    """Heeds them."""
+
+    def __init__(self, ctx: Context, memory: Memory, roster: Roster) -> None:
+        self._ctx = ctx
+        self._memory = memory
+        self._roster = roster
+        self._sightings = Sightings()
+        self._asking: dict[tuple[str, bytes], Incoming] = {}
+        self._heeded: set[Incoming] = set()  # they found something to end
+        self._waiting: set[Incoming] = set()
+
+    def look(self, now: float, flags: frozenset[str]) -> Iterator[Waiting]:
+        """Do what is asked, as of the last scan; yield those that have to wait. *flags*: those that stand."""
+        seen = [one for one in self._ctx.spool.companions.seen if is_cancel(one.name)]
+        self._sightings.update(seen, now)
+        self._asking = {(one.queue, subject_of(one.name)): one for one in seen}
+        self._heeded &= set(seen)
+        flag = next((FLAGGED[flag] for flag in FLAGGED if flag in flags), None)
+        seen.sort(key=self._waiting.__contains__)
+        self._waiting = set()
+        for one in seen[:AT_ONCE]:
+            if obstacle := self._try_to_heed(one, now, flag):
+                self._waiting.add(one)
+                yield Waiting(one, obstacle)
+
+    @property
+    def is_going_on(self) -> bool:
+        """Say whether something was ended and what asked for that is still there."""
+        return bool(self._heeded)
+
+    def note_taken(self, job: Manifest) -> None:
+        """Remember that a file was taken as one that is canceled."""
+        asking = self._asking.get((job.source.queue, job.source.exact_name))
+        if asking and job.cancel_asked_by:
+            self._heeded.add(asking)
+
+    def _facts(self, asking: Incoming) -> dict[str, Any]:
+        return {"cancel_asked_at": self._ctx.stamp(), "cancel_asked_by": show(asking.name)}
+
+    def _try_to_heed(self, asking: Incoming, now: float, flag: Obstacle | None) -> Obstacle | None:
+        try:
+            return asking.obstacle or self._find_writer(asking, now) or self._heed(asking, now, flag)
+        except (BatchboxError, OSError) as error:
+            return Obstacle(str(error), getattr(error, "fix", ""))
+
+    def _find_writer(self, asking: Incoming, now: float) -> Obstacle | None:
+        """Return why it has to be left alone for a moment: programs that upload set its times at the end."""
+        finding, rules = self._ctx.spool.examine(asking), self._ctx.settings.settle_rules()
+        if finding.obstacle or finding.writer is Writer.SOME:
+            return finding.obstacle or Obstacle("is still open for writing", expected=True)
+        quiet = rules.quiet if finding.writer is Writer.NONE else rules.quiet_blind
+        return CHANGED if now - self._sightings.since(asking) < quiet else None
+
+    def _heed(self, asking: Incoming, now: float, flag: Obstacle | None) -> Obstacle | None:
+        memory, subject = self._memory, subject_of(asking.name)
+        meant = [job for job in list(memory.manifests()) if _means(asking, job)]
+        pending = [obstacle for job in meant if (obstacle := self._ask(job, asking, now))]
+        if self._ctx.spool.companions.is_there(asking.queue, subject):
+            told = f"waits until {show(subject)} has been taken, which is ended then"
+            pending.append(Obstacle(told, expected=True))
+        if memory.backoffs.keys() - memory.jobs.keys():
+            pending.append(UNREADABLE)
+        if pending:
+            return pending[0]
+        self._ask_held(asking)
+        if asking in self._heeded:
+            self._ctx.spool.companions.remove(*asking.place, asking.inode, asking.ctime_ns)
+            self._heeded.discard(asking)
+            return None
+        if not flag and (stored := claim(self._ctx, asking, memory.reservations())):
+            memory.remember(stored, now)
+        return flag
+
+    def _ask(self, job: Manifest, asking: Incoming, now: float) -> Obstacle | None:
+        """Have a job under way end; return why that has to wait."""
+        if job.cancel_asked_at:
+            self._heeded.add(asking)
+            return None
+        if job.job in self._memory.busy or job.state not in (JobState.TAKEN, JobState.RUNNING):
+            return Obstacle(f"waits for a step of {job.job} to end", expected=True)
+        version = self._memory.jobs[job.job].version
+        stored = self._ctx.spool.save(job.model_copy(update=self._facts(asking)), version)
+        self._memory.remember(stored, now)
+        self._memory.backoffs.pop(job.job, None)
+        self._note(job, asking)
+        return None
+
+    def _ask_held(self, asking: Incoming) -> None:
+        for held in self._ctx.spool.held():
+            try:
+                stored = self._ctx.spool.load_held(held)
+            except (Damaged, Stop):
+                continue  # whose it is cannot be told
+            if stored and _means(asking, stored.manifest):
+                self._roster.end_held(stored, self._facts(asking))
+                self._note(stored.manifest, asking)
+
+    def _note(self, job: Manifest, asking: Incoming) -> None:
+        self._heeded.add(asking)
+        log.info("job.cancel_asked", job=job.job, queue=job.source.queue, file=show(asking.name))
+
+
+def _means(asking: Incoming, job: Manifest) -> bool:
+    if asking.queue != job.source.queue or is_cancel(job.source.exact_name):
+        return False
+    return is_meant(subject_of(asking.name), job.source.exact_name, job.stem)
+
+
+def explain_idle(ctx: Context, job: Manifest) -> Unfit:
+    """Return what there is to say of a withdrawal that had found nothing to end."""
+    subject = subject_of(job.source.exact_name)
+    name, folder = (
+        show(subject),
+        "the inbox" if job.source.queue == "default" else f"inbox/{job.source.queue}",
+    )
+    ended = list(ctx.spool.companions.endings(job.source.queue, stem_of(subject)))
+    if ended:
+        told = ", ".join(f"{receipt} ({status or 'unreadable'})" for receipt, status in ended)
+        return Unfit(f"{name} had ended already: see {told}", "nothing to do: it was too late to cancel it")
+    fix = (
+        "see that it is the name of the file as it was dropped, its ending included, with .cancel after it, "
+        "and that it lies where that file was dropped"
+    )
+    return Unfit(f"no file that was dropped as {name} into {folder} is under way", fix)
