@@ -16,6 +16,7 @@ COMMANDS = {  # name: (module, the first line of its docstring), in the order of
     "run": ("run", "Work a spool, in the foreground."),
     "check": ("check", "Tell what would be sent, or what is wrong."),
     "drop": ("drop", "Put a file into the inbox, whole or not at all."),
+    "compose": ("compose", "Make requests of a prompt and many files, rows or images."),
     "status": ("status", "Tell what waits, runs and is held, and why."),
     "show": ("show", "Tell the whole story of one file."),
     "merge": ("merge", "Put the rows of a second try into the first's, in their places."),
@@ -44,6 +45,8 @@ EXITS = {
     "check": "Exit codes: 0 no mistakes; 1 a file has mistakes; 2 wrong use or settings.",
     "drop": "Exit codes: 0 dropped or, with --wait, all answered; 1 with --wait, not all answered; 2 wrong "
     "use, or it cannot be dropped; 3 the spool cannot be used.",
+    "compose": "Exit codes: 0 shown, written, dropped or, with --wait, all answered; 1 something cannot be "
+    "sent, there is nothing or, with --wait, not all answered; 2 wrong use; 3 the spool cannot be used.",
     "merge": "Exit codes: 0 every row is answered; 1 merged, not all are; 2 wrong use, or nothing was "
     "written; 3 the file cannot be written.",
     "watch": "Exit codes: 0 ended by Ctrl-C, SIGTERM or its reader; 3 the spool cannot be used at the start.",

@@ -1,8 +1,9 @@
 """`drop`: put a file into the inbox as it should be done, and wait for its receipt."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,15 +28,27 @@ def drop(
     """Put a file into the inbox, whole or not at all."""
     root = require_spool(spool)
     dropped = drop_file(root, file, queue)
-    if not wait:
-        receipt = f"{dropped.stem}.receipt.json"
-        if as_json:
-            facts = {"dropped": show(os.fsencode(file.name)), "queue": dropped.queue, "receipt": receipt}
-            tell_json(facts | {"sha256": dropped.sha256})
-        else:
-            tell(f"dropped {file.name}; its receipt will be {receipt} in the outbox", "")
+    follow(root, dropped, show(os.fsencode(file.name)), wait, as_json)
+
+
+def follow(
+    root: Path,
+    dropped: Dropped,
+    name: str,
+    waits: bool,
+    as_json: bool,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Tell what was dropped under *name*, with *more* for programs; or wait for its receipt and tell that."""
+    if waits:
+        _await(root, dropped, as_json)
         return
-    _await(root, dropped, as_json)
+    receipt = f"{dropped.stem}.receipt.json"
+    if as_json:
+        facts = {"dropped": name, "queue": dropped.queue, "receipt": receipt, "sha256": dropped.sha256}
+        tell_json({**(more or {}), **facts})
+    else:
+        tell(f"dropped {name}; its receipt will be {receipt} in the outbox", "")
 
 
 def _await(root: Path, dropped: Dropped, as_json: bool) -> None:

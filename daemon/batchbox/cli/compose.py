@@ -1,0 +1,199 @@
+"""`compose`: make a request file: one prompt over many files, rows of a table, images or PDFs."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from batchbox.cli.compose_options import (
+    Csv,
+    Drop,
+    Exclude,
+    Files,
+    FilesFrom,
+    IdColumn,
+    Images,
+    MaxBytes,
+    MaxTokens,
+    Model,
+    Name,
+    Out,
+    Params,
+    Pdfs,
+    Prompt,
+    QueueOption,
+    Skip,
+    System,
+    Wait,
+)
+from batchbox.cli.configuration import ConfigOption, read_settings
+from batchbox.cli.draft import TOLD, Draft
+from batchbox.cli.drop import follow
+from batchbox.cli.options import JsonOption, SpoolOption, require_spool
+from batchbox.cli.outlook import Outlook, look_ahead, tell_outlook
+from batchbox.cli.page import tell, tell_json
+from batchbox.cli.wishes import Choice, Source, Words, find_source, read_params, read_wish
+from batchbox.clock import SystemClock
+from batchbox.core.checkup import count
+from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop, Unfit
+from batchbox.core.forms import form_of
+from batchbox.settings import Settings
+from batchbox.spool import durable
+from batchbox.spool.dropping import drop_file
+from batchbox.spool.layout import SETTINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where the request file goes: nowhere if neither *drops* nor *out*."""
+
+    spool: Path | None
+    queue: str
+    drops: bool
+    waits: bool
+    out: Path | None
+    name: str
+    skips: bool
+    as_json: bool
+
+
+def compose(  # noqa: PLR0913, PLR0917  each is an option
+    prompt: Prompt,
+    files: Files = None,
+    files_from: FilesFrom = None,
+    exclude: Exclude = None,
+    csv: Csv = None,
+    id_column: IdColumn = None,
+    images: Images = None,
+    pdfs: Pdfs = None,
+    model: Model = None,
+    max_tokens: MaxTokens = None,
+    system: System = None,
+    params: Params = None,
+    max_bytes: MaxBytes = None,
+    skip: Skip = False,
+    drop: Drop = False,
+    queue: QueueOption = "default",
+    name: Name = None,
+    wait: Wait = False,
+    out: Out = None,
+    spool: SpoolOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make requests of a prompt and many files, rows or images."""
+    aim = Aim(spool, queue, drop, wait, out, name or _name_it(prompt), skip, as_json)
+    _check_aim(aim)
+    choice = Choice(files or [], files_from, csv, images, pdfs, exclude or [], id_column, max_bytes)
+    fields = read_params(params) | {"model": model, "max_tokens": max_tokens}
+    try:
+        _make(aim, choice, Words(prompt, system, fields), _read_settings(spool, config))
+    except Unfit as unfit:
+        raise Stop(unfit.problem, unfit.fix, code=BAD_SETTINGS) from None
+
+
+def _make(aim: Aim, choice: Choice, words: Words, settings: Settings) -> None:
+    with ExitStack() as stack:
+        source = find_source(choice, stack)
+        wish = read_wish(words, source)
+        file, path = stack.enter_context(_scratch(aim.out))
+        draft = Draft()
+        draft.write(file, source.supply, wish)
+        file.flush()
+        _conclude(aim, source, look_ahead(file, settings, aim.queue, draft), path)
+
+
+def _name_it(prompt: str) -> str:
+    """Return a name that says what was asked, and when: no two are the same by accident."""
+    words = Path(prompt).stem if os.path.isfile(prompt) else "compose"
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", words).strip("-") or "compose"
+    return f"{stem}-{SystemClock().now():%Y%m%dT%H%M%SZ}.jsonl"
+
+
+def _check_aim(aim: Aim) -> None:
+    problem = ""
+    if aim.drops and aim.out:
+        problem = "--drop and --out do not go together"
+    if aim.waits and not aim.drops:
+        problem = "--wait waits for what was dropped, and nothing is"
+    if problem:
+        raise Stop(problem, "give --drop, --drop --wait, or --out FILE", code=BAD_SETTINGS)
+    form = form_of(os.fsencode(aim.name))
+    if not form or not form.is_plain:
+        fix = "give it a name that ends in .jsonl and does not begin with . ~ _ or #"
+        raise Stop(f"{aim.name} would not be taken as a request file", fix, code=BAD_SETTINGS)
+    if aim.drops:
+        require_spool(aim.spool)
+    if aim.out and os.path.lexists(aim.out):
+        raise Stop(f"{aim.out} is there already", "remove it, or name another", code=BAD_SETTINGS)
+
+
+def _read_settings(spool: Path | None, config: Path | None) -> Settings:
+    """Return the settings that hold: the built-in ones for who may drop, but not see the spool's."""
+    is_hidden = spool and not config and not os.access(spool / SETTINGS, os.R_OK)
+    return read_settings(None if is_hidden else spool, config)
+
+
+@contextmanager
+def _scratch(out: Path | None) -> Iterator[tuple[BinaryIO, Path]]:
+    """Give a file of our own, gone at the end, from which *out* can be made by one rename."""
+    descriptor, path = tempfile.mkstemp(prefix=".compose-", suffix=".tmp", dir=out and out.absolute().parent)
+    try:
+        with open(descriptor, "w+b") as file:
+            yield file, Path(path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _conclude(aim: Aim, source: Source, outlook: Outlook, draft: Path) -> None:
+    """Tell what it is, and let it go where it should unless something is wrong."""
+    problem = _find_problem(aim, source, outlook)
+    links = sorted(source.matching.links)
+    facts = outlook.facts() | {"links": links[:TOLD], "name": aim.name, "problem": problem or None}
+    if outlook.draft.requests and not aim.as_json:
+        tell_outlook(outlook, source.noun, links)
+    if problem or not (aim.drops or aim.out):
+        if aim.as_json:
+            tell_json(facts)
+        else:
+            tell(problem or "nothing was dropped: add --drop, or --out FILE", "")
+        is_well = not problem or (source.is_listed and not outlook.draft.left_out_total)
+        raise typer.Exit(0 if is_well else NOT_ALL_WELL)
+    if aim.out:
+        durable.move_onto_free(draft, aim.out.absolute())
+        aim.out.chmod(0o666 & ~_umask())
+        if aim.as_json:
+            tell_json(facts | {"out": str(aim.out)})
+        else:
+            tell(f"written to {aim.out}", "")
+        return
+    root = require_spool(aim.spool)
+    dropped = drop_file(root, draft, aim.queue, aim.name)
+    follow(root, dropped, aim.name, aim.waits, aim.as_json, facts)
+
+
+def _find_problem(aim: Aim, source: Source, outlook: Outlook) -> str:
+    """Return why nothing may be sent, if so."""
+    draft = outlook.draft
+    if outlook.mistakes_total:
+        return "nothing would be sent of this: see what is told above"
+    if draft.missed and not aim.skips:
+        missed = count(draft.missed, source.noun)
+        return f"{missed} cannot be sent, so nothing is: mend that, or send the rest by --skip"
+    if draft.requests:
+        return ""
+    nothing = "the list names nothing" if source.is_listed else f"there is no {source.noun} to ask about"
+    return f"{nothing}, so nothing is sent"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

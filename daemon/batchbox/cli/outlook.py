@@ -1,0 +1,98 @@
+"""The outlook: what would be sent if the draft were dropped, found out as the daemon would."""
+
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from batchbox.api.prices import find_tiers, price_rows
+from batchbox.cli.draft import Draft
+from batchbox.cli.page import clip, say, tell
+from batchbox.clock import SystemClock
+from batchbox.core.checkup import count
+from batchbox.core.estimates import Reckoning
+from batchbox.core.manifest import Estimate, Mistake
+from batchbox.engine.ingest import measure
+from batchbox.settings import Settings
+
+LINKS_SHOWN = 3
+SHOWN = 10  # of what was left out, and of mistakes
+FIRST_SHOWN = 400  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the daemon would find. *parts*: how many batches."""
+
+    draft: Draft
+    bytes: int
+    parts: int
+    mistakes: tuple[Mistake, ...]
+    mistakes_total: int
+    estimate: Estimate
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for programs."""
+        first, prompt = self.draft.first
+        return {
+            "requests": self.draft.requests,
+            "parts": self.parts,
+            "bytes": self.bytes,
+            "first": {"custom_id": first, "prompt": prompt},
+            "estimate": self.estimate.model_dump(),
+            "left_out_total": self.draft.left_out_total,
+            "left_out": [{"place": one.place, "problem": one.problem} for one in self.draft.left_out],
+            "mistakes_total": self.mistakes_total,
+            "mistakes": [one.model_dump(exclude_none=True) for one in self.mistakes],
+        }
+
+
+def look_ahead(file: BinaryIO, settings: Settings, queue: str, draft: Draft) -> Outlook:
+    """Read *file* from its start as the daemon would in *queue*."""
+    file.seek(0)
+    now = SystemClock().now()
+    reckoning = Reckoning(lambda model: find_tiers(model, now))
+    limits = settings.max_part_requests, settings.max_part_bytes
+    reading, parts = measure(file, settings.for_queue(queue), *limits, reckoning)
+    estimate = reckoning.estimate(lambda model, spent, in_batch: price_rows(model, spent, now, in_batch))
+    found = tuple(reading.mistakes), reading.mistakes_total
+    return Outlook(draft, reading.bytes, len(parts), *found, estimate)
+
+
+def tell_outlook(outlook: Outlook, noun: str, links: list[str]) -> None:
+    """Tell people."""
+    draft, estimate = outlook.draft, outlook.estimate
+    models = ", ".join(estimate.models)
+    parts = f" in {outlook.parts:,} batches" if outlook.parts > 1 else ""
+    tell(f"{count(draft.requests, 'request')} to {models}{parts}, {outlook.bytes:,} bytes", "")
+    tell(f"about {estimate.input_tokens:,} tokens in, at most {estimate.output_tokens:,} out")
+    tell(_tell_cost(estimate, models))
+    if links:
+        more = ", …" if len(links) > LINKS_SHOWN else ""
+        named = ", ".join(links[:LINKS_SHOWN]) + more
+        tell(f"{count(len(links), 'link')} not followed: {named}")
+    if draft.left_out:
+        tell(f"{count(draft.left_out_total, noun)} left out:")
+    for one in draft.left_out[:SHOWN]:
+        tell(f"{one.place}: {one.problem}", "    ")
+    _tell_more(draft.left_out_total)
+    for mistake in outlook.mistakes[:SHOWN]:
+        tell(f"{mistake.place}: {mistake.problem}; {mistake.fix}")
+    _tell_more(outlook.mistakes_total)
+    first, prompt = draft.first
+    tell(f"the first: {first}")
+    tell(clip(" ".join(prompt.split()), FIRST_SHOWN), "    ")
+
+
+def _tell_more(total: int) -> None:
+    if total > SHOWN:
+        say(f"    and {total - SHOWN:,} more")
+
+
+def _tell_cost(estimate: Estimate, models: str) -> str:
+    if estimate.cost_usd is None:
+        return f"costs unknown: no price is known for {models}"
+    without = "" if estimate.unbatched_usd is None else f"; {_spell(estimate.unbatched_usd)} without batching"
+    return f"costs at most {_spell(estimate.cost_usd)}{without}"
+
+
+def _spell(usd: float) -> str:
+    return f"{usd:,.2f} USD" if usd >= 1 else f"{usd:.4f} USD"

@@ -1,0 +1,172 @@
+"""Wishes: what the options of `compose` say is asked, and of what."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from batchbox.cli.draft import Wish
+from batchbox.cli.matching import Matching
+from batchbox.cli.material import (
+    IMAGE_BYTES,
+    IMAGES,
+    PDF_BYTES,
+    PDFS,
+    TEXT_BYTES,
+    Supply,
+    read_files,
+    read_rows,
+    read_texts,
+)
+from batchbox.core.errors import BAD_SETTINGS, Stop
+from batchbox.core.tables import Table
+from batchbox.core.templates import Template
+
+# a text that looks like this was meant to name a file: a slip in the name must not be sent a thousand times
+LIKE_A_PATH = re.compile(r"[^\s{}]*(/[^\s{}]*|\.[A-Za-z0-9]{1,8})")
+OURS = ("custom_id", "prompt", "messages", "params")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the requests are about: one of these."""
+
+    files: list[str]
+    files_from: str | None
+    csv: Path | None
+    images: Path | None
+    pdfs: Path | None
+    excluded: list[str]
+    id_column: str | None
+    max_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is asked. *prompt*, *system*: a text, or the file that it is in. *fields*: what else is said."""
+
+    prompt: str
+    system: str | None
+    fields: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Source:
+    """Where the pieces come from. *places*: what a prompt may name. *noun*: what one piece is."""
+
+    supply: Supply
+    places: tuple[str, ...]
+    noun: str
+    is_listed: bool = False  # somebody said what it is to be, and that may be nothing
+    matching: Matching = field(default_factory=lambda: Matching([]))
+    table: Table | None = None  # kept, for its file is closed with it
+
+
+def find_source(choice: Choice, stack: ExitStack) -> Source:
+    """Return what *choice* stands for, open as long as *stack*; only the header of a table is read yet."""
+    chosen = (choice.files or choice.files_from, choice.csv, choice.images, choice.pdfs)
+    if sum(map(bool, chosen)) != 1:
+        problem = "say what the requests are about: files, rows, images or PDFs, and one of them only"
+        fix = "give --files PATTERN, --files-from LIST, --csv FILE, --images DIR or --pdfs DIR"
+        raise Stop(problem, fix, code=BAD_SETTINGS)
+    if choice.csv:
+        return _find_rows(choice.csv, choice.id_column, stack)
+    if choice.id_column:
+        raise Stop("--id-column goes with --csv", "leave it out: ids are made of paths", code=BAD_SETTINGS)
+    matching = Matching(choice.excluded)
+    names = ("path", "name")
+    if choice.images:
+        paths = _find_kind(matching, choice.images, IMAGES)
+        pieces = read_files(paths, choice.max_bytes or IMAGE_BYTES, "image")
+        return Source(pieces, names, "image", matching=matching)
+    if choice.pdfs:
+        paths = _find_kind(matching, choice.pdfs, PDFS)
+        pieces = read_files(paths, choice.max_bytes or PDF_BYTES, "document")
+        return Source(pieces, names, "PDF", matching=matching)
+    listed = _read_list(choice.files_from) if choice.files_from else []
+    paths = chain(*map(matching.find, choice.files), matching.find_listed(listed))
+    pieces = read_texts(paths, choice.max_bytes or TEXT_BYTES)
+    return Source(pieces, ("text", *names), "file", not choice.files, matching)
+
+
+def _find_kind(matching: Matching, folder: Path, endings: tuple[str, ...]) -> Iterator[str]:
+    if not folder.is_dir():
+        raise Stop(f"{folder} is not a folder", "name the folder that they are in", code=BAD_SETTINGS)
+    for path in matching.find(os.path.join(_spell(folder), "**", "*")):
+        if path.lower().endswith(endings):
+            yield path
+
+
+def _spell(folder: Path) -> str:
+    """Return *folder* as a pattern that means just that."""
+    return re.sub(r"([*?[])", r"[\1]", str(folder))
+
+
+def _find_rows(path: Path, id_column: str | None, stack: ExitStack) -> Source:
+    try:
+        file = stack.enter_context(path.open("rb"))
+    except OSError as error:
+        raise Stop(f"{path} cannot be read: {error.strerror}", "name a CSV file", code=BAD_SETTINGS) from None
+    table = Table(file, "tsv" if path.suffix.lower() == ".tsv" else "csv")
+    return Source(read_rows(table, id_column), table.columns, "row", table=table)
+
+
+def _read_list(name: str) -> list[str]:
+    """Return the paths in a list: one on each line, or with a NUL after each."""
+    try:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise Stop(f"{name} cannot be read: {error.strerror}", "name a list", code=BAD_SETTINGS) from None
+    parts = content.split(b"\0") if b"\0" in content else content.splitlines()
+    return [os.fsdecode(part) for part in parts if part]
+
+
+def read_wish(words: Words, source: Source) -> Wish:
+    """Return what is asked of what *source* gives."""
+    template = Template(_read_words(words.prompt, "prompt"))
+    template.require(source.places)
+    system = {"system": _read_words(words.system, "system")} if words.system else {}
+    follows = "text" not in template.names if source.noun == "file" else not template.names
+    given = {name: value for name, value in words.fields.items() if value is not None}
+    return Wish(template, follows, system | given)
+
+
+def _read_words(given: str, what: str) -> str:
+    if os.path.isfile(given):
+        try:
+            given = Path(given).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            fix = f"--{what} takes a text, or a file in UTF-8"
+            raise Stop(f"{given} cannot be read: {error}", fix, code=BAD_SETTINGS) from None
+    elif LIKE_A_PATH.fullmatch(given):
+        fix = f"--{what} takes the name of a file that is there, or a text of more than one word"
+        raise Stop(f"there is no file {given}", fix, code=BAD_SETTINGS)
+    if not given.strip():
+        raise Stop(f"the {what} is empty", f"write what is asked into --{what}", code=BAD_SETTINGS)
+    return given
+
+
+def read_params(text: str | None) -> dict[str, Any]:
+    """Return what `--params` adds to each request."""
+    try:
+        found = json.loads(text or "{}", parse_constant=partial(_refuse_constant))
+    except ValueError as error:
+        problem = f"--params is not JSON: {error}"
+        raise Stop(problem, """write it as in --params '{"temperature": 0}'""", code=BAD_SETTINGS) from None
+    if not isinstance(found, dict):
+        raise Stop("--params is no JSON object", "write { and } around it", code=BAD_SETTINGS)
+    wrong = next((name for name in OURS if name in found), None)
+    if wrong:
+        raise Stop(f'--params may not have "{wrong}"', "that is made for each request", code=BAD_SETTINGS)
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
