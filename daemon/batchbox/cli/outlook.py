@@ -51,7 +51,7 @@ def look_ahead(file: BinaryIO, settings: Settings, queue: str, draft: Draft) -> 
     now = SystemClock().now()
     reckoning = Reckoning(lambda model: find_tiers(model, now))
     limits = settings.max_part_requests, settings.max_part_bytes
-    reading, parts = measure(file, settings.for_queue(queue), *limits, reckoning)
+    reading, parts = measure(file, settings.for_queue(queue), *limits, reckoning=reckoning)
     estimate = reckoning.estimate(lambda model, spent, in_batch: price_rows(model, spent, now, in_batch))
     found = tuple(reading.mistakes), reading.mistakes_total
     return Outlook(draft, reading.bytes, len(parts), *found, estimate)
