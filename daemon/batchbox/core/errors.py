@@ -55,7 +55,11 @@ class Offline(TryLater):
 
 
 class Unfit(BatchboxError):
-    """The dropped file as a whole cannot be sent: whoever dropped it has to correct it."""
+    """The dropped file as a whole cannot be sent: its producer has to correct it, in *line* if known."""
+
+    def __init__(self, problem: str, fix: str = "", *, line: int | None = None) -> None:
+        super().__init__(problem, fix)
+        self.line = line
 
 
 class Refused(BatchboxError):

@@ -56,7 +56,7 @@ def _require_queue(job: Manifest, rules: QueueRules) -> None:
 def _reject(ctx: Context, stored: Stored, unfit: Unfit) -> Stored:
     """Find the file wanting as a whole."""
     job = stored.manifest
-    mistake = Mistake(problem=unfit.problem, fix=unfit.fix)
+    mistake = Mistake(line=unfit.line, problem=unfit.problem, fix=unfit.fix)
     _warn_rejected(job, 1)
     news = {"checked_at": ctx.stamp(), "mistakes": (mistake,), "mistakes_total": 1}
     return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
