@@ -91,8 +91,8 @@ class Rows:
         template = _encode(f"Summarise: {{{others[0] if others else TEXT}}}").decode()
         where = f"[queue.{queue}] prompt = {template}" if queue != "default" else f"prompt = {template}"
         problem = f'no column is called "prompt", and this queue has no prompt of its own ({self._listed()})'
-        fix = "call the column that holds what is to be asked prompt; or, to ask the same of each row, have"
-        return Unfit(problem, f"{fix} whoever runs batchbox put into batchbox.toml: {where}", line=1)
+        fix = 'call the column that is to be asked "prompt"; or, to ask the same of every row, have this put'
+        return Unfit(problem, f"{fix} into batchbox.toml by whoever runs batchbox: {where}", line=1)
 
     def _listed(self) -> str:
         more = ", …" if len(self._columns) > COLUMNS_SHOWN else ""
