@@ -92,7 +92,7 @@ def _convert(file: BinaryIO, temp: BinaryIO, name: bytes, queue: str, settings: 
 
 
 def _refuse(mistake: Mistake) -> dict[str, Any]:
-    counts = {"would_send": False, "lines": None, "requests": 0, "parts": [], "bytes": 0}
+    counts: dict[str, Any] = {"would_send": False, "lines": None, "requests": 0, "parts": [], "bytes": 0}
     return counts | {"mistakes_total": 1, "mistakes": [mistake.model_dump(exclude_none=True)]}
 
 

@@ -36,9 +36,8 @@ class Rows:
         self._id = self._find_id(id_column)
         self._prompt = _find(columns, ("prompt",))
         self._params = {} if self._template else {name: _find(columns, (name,)) for name in PARAMS}
-        if self._template:
-            self._require_names(self._template)
-        elif self._prompt is None:
+        self._places = self._find_places(self._template) if self._template else {}
+        if self._template is None and self._prompt is None:
             raise self._ask_for_prompt(queue)
 
     def read(self, record: Record) -> bytes | Flaw:
@@ -64,9 +63,8 @@ class Rows:
         """Return the prompt of a row; empty if all is empty that it would be made of."""
         if not self._template:
             return cells[self._prompt or 0]
-        values = dict(zip(self._columns, cells, strict=True))
-        is_empty = not any(values[name].strip() for name in self._template.names)
-        return "" if is_empty else self._template.fill(values)
+        values = {name: cells[at] for name, at in self._places.items()}
+        return self._template.fill(values) if any(map(str.strip, values.values())) else ""
 
     def _find_id(self, id_column: str | None) -> int | None:
         if id_column is None:
@@ -79,12 +77,14 @@ class Rows:
             )
         return at
 
-    def _require_names(self, template: Template) -> None:
-        missing = [name for name in template.names if name not in self._columns]
+    def _find_places(self, template: Template) -> dict[str, int]:
+        found = {name: _find(self._columns, (name,)) for name in template.names}
+        missing = [name for name, at in found.items() if at is None]
         if missing:
             problem = f'the prompt of this queue asks for a column "{missing[0]}", and there is none'
             fix = "name a column so, or ask whoever runs batchbox to change the prompt"
             raise Unfit(f"{problem} ({self._listed()})", fix, line=1)
+        return {name: at for name, at in found.items() if at is not None}
 
     def _ask_for_prompt(self, queue: str) -> Unfit:
         others = [name for name in self._columns if name.lower() not in IDS and not set(name) & set("{}")]

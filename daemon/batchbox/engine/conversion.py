@@ -26,6 +26,7 @@ LOOK_EVERY = 1 << 24  # bytes, until the room on the disk is looked at again
 BLANKS = b"\n" * (1 << 16)
 
 HasRoom = Callable[[int], bool]
+Note = Callable[[int], object]
 
 
 def convert(ctx: Context, job: Manifest, rules: QueueRules) -> None:
@@ -38,12 +39,12 @@ def convert(ctx: Context, job: Manifest, rules: QueueRules) -> None:
         return ctx.spool.free_bytes() - ctx.settings.reserve_bytes >= written * (ROOM_FACTOR - 1)
 
     with (
-        ctx.transfers.track(job.job, "checking"),
+        ctx.transfers.track(job.job, "checking") as transfer,
         ctx.spool.open(job.job, REQUEST) as file,
         ctx.spool.create(job.job, LINES) as out,
     ):
         name = base64.b64decode(job.source.name_b64)
-        lines = Lines(out, rules.max_unpacked_bytes, has_room)
+        lines = Lines(out, rules.max_unpacked_bytes, has_room, transfer.add)
         write_lines(file, lines, form, name, job.source.queue, rules)
 
 
@@ -59,9 +60,11 @@ class Lines:
     """Writes lines under their numbers, as far as there is room: *limit* bytes, and what *has_room* allows.
 
     A small file may stand for any amount: packed, or because a long prompt is made of each short row.
+    *note* hears how many bytes are written.
     """
 
-    def __init__(self, out: BinaryIO, limit: int, has_room: HasRoom) -> None:
+    def __init__(self, out: BinaryIO, limit: int, has_room: HasRoom, note: Note = lambda _: None) -> None:
+        self._note = note
         self._out = out
         self._limit = limit
         self._has_room = has_room
@@ -79,6 +82,7 @@ class Lines:
             self._looked = self.size
             self._require_room()
         self._out.write(data)
+        self._note(len(data))
 
     def _require_room(self) -> None:
         if not self._has_room(self.size):

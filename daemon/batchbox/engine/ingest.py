@@ -124,10 +124,11 @@ def _conclude(
 def _read(
     ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
 ) -> tuple[Reading, tuple[Part, ...]]:
+    total = job.source.size if job.source.form.is_plain else None
     with (
         open_lines(ctx, job) as file,
         ctx.spool.create(job.job, SKIPPED) as skipped,
-        ctx.transfers.track(job.job, "checking", total=job.source.size) as transfer,
+        ctx.transfers.track(job.job, "checking", total=total) as transfer,
     ):
         reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated)
         return reading, tuple(_write_parts(ctx, job, _follow(reading, transfer)))
