@@ -88,7 +88,7 @@ class Rows:
 
     def _ask_for_prompt(self, queue: str) -> Unfit:
         others = [name for name in self._columns if name.lower() not in IDS and not set(name) & set("{}")]
-        template = _encode(f"Summarise: {{{others[0] if others else TEXT}}}").decode()
+        template = _encode(f"Summarise: {{{others[-1] if others else TEXT}}}").decode()
         where = f"[queue.{queue}] prompt = {template}" if queue != "default" else f"prompt = {template}"
         problem = f'no column is called "prompt", and this queue has no prompt of its own ({self._listed()})'
         fix = 'call the column that is to be asked "prompt"; or, to ask the same of every row, have this put'
