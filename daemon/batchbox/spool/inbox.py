@@ -25,6 +25,7 @@ NO_QUEUE = Obstacle(
 )
 SECOND_NAME = Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
 OURS = Obstacle("is taken already: a power cut has left its name here", passing=True)
+READ = tuple(ending.encode() for ending in ENDINGS)
 OUR_ENDINGS = (*ENDINGS, ".json")  # a queue's folder in the outbox must not look like an output
 KINDS = (
     (stat.S_ISDIR, "is a folder"),
@@ -62,7 +63,7 @@ def _odd(folders: list[str]) -> Iterator[bytes]:
 def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            wanted = [entry for entry in entries if _is_wanted(entry)]
+            wanted = [entry for entry in entries if form_of(entry.name)]
     except PermissionError:
         yield Incoming(queue, b"", obstacle=_unreadable(folder))
         return
@@ -74,12 +75,6 @@ def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
             yield incoming
 
 
-def _is_wanted(entry: os.DirEntry[bytes]) -> bool:
-    """Say whether it is to be looked at; what has a foreign name and is no file is a queue, or nobody's."""
-    form = form_of(entry.name)
-    return form is not None and (form.kind != "foreign" or entry.is_file(follow_symlinks=False))
-
-
 def _look(layout: Layout, queue: str, entry: os.DirEntry[bytes]) -> Incoming | None:
     name = entry.name
     try:
@@ -88,6 +83,8 @@ def _look(layout: Layout, queue: str, entry: os.DirEntry[bytes]) -> Incoming | N
         return None
     except PermissionError:
         return Incoming(queue, name, obstacle=_unreadable(Path(os.fsdecode(entry.path))))
+    if stat.S_ISDIR(found.st_mode) and not name.lower().endswith(READ):
+        return None  # a queue, or nobody's
     obstacle = _obstacle(found)
     if obstacle is SECOND_NAME and _is_ours(layout, found.st_ino):
         obstacle = OURS
