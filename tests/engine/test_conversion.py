@@ -6,7 +6,6 @@ import json
 from typing import Any, BinaryIO, cast
 
 import pytest
-from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from batchbox.core.errors import TryLater, Unfit
 from batchbox.core.forms import FOREIGN, form_of
 from batchbox.engine import conversion, unpacking
 from batchbox.engine.conversion import Lines, write_lines
+from batchbox.engine.unpacking import zstd
 from batchbox.settings import Settings
 
 LINES = b'{"custom_id":"a","prompt":"one"}\n"two"\n'

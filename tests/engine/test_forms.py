@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from backports import zstd
 
 from batchbox.core.storage import Spool
+from batchbox.engine.unpacking import zstd
 from batchbox.sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_paid_once

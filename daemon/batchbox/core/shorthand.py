@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from batchbox.core.errors import Unfit
-from batchbox.core.tables import Flaw, Record
+from batchbox.core.tables import Flaw, Record, shorten
 from batchbox.core.template import Template
 
 IDS = ("custom_id", "id")
@@ -87,7 +87,11 @@ class Rows:
         return {name: at for name, at in found.items() if at is not None}
 
     def _ask_for_prompt(self, queue: str) -> Unfit:
-        others = [name for name in self._columns if name.lower() not in IDS and not set(name) & set("{}")]
+        others = [
+            name
+            for name in self._columns
+            if name.lower() not in IDS and shorten(name) == name and not set(name) & set("{}")
+        ]
         template = _encode(f"Summarise: {{{others[-1] if others else TEXT}}}").decode()
         where = f"[queue.{queue}] prompt = {template}" if queue != "default" else f"prompt = {template}"
         problem = f'no column is called "prompt", and this queue has no prompt of its own ({self._listed()})'
@@ -96,7 +100,7 @@ class Rows:
 
     def _listed(self) -> str:
         more = ", …" if len(self._columns) > COLUMNS_SHOWN else ""
-        return "columns: " + ", ".join(self._columns[:COLUMNS_SHOWN]) + more
+        return "columns: " + ", ".join(map(shorten, self._columns[:COLUMNS_SHOWN])) + more
 
 
 def read_text(text: str, custom_id: str, prompt: str | None) -> bytes:

@@ -9,12 +9,12 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from itertools import count
 from typing import BinaryIO, Literal, NamedTuple
 
 from batchbox.core.errors import Unfit
 
 RECORD_LIMIT = 16 << 20  # characters: four times what any model can read
+NAME_SHOWN = 40  # characters
 DELIMITERS = (",", ";", "\t")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line, which is no record
@@ -189,12 +189,20 @@ def _find_delimiter(header: str) -> str:
 
 
 def _require_names(names: list[str], line: int) -> None:
-    for number, name in zip(count(1), names, strict=False):
+    known: set[str] = set()
+    for number, name in enumerate(names, start=1):
         if not name:
             fix = "give each column a name, and remove what is empty to the right of the table"
             raise Unfit(f"column {number} has no name in the header", fix, line=line)
-        if name in names[: number - 1]:
-            raise Unfit(f'two columns are called "{name}"', "give each column a name of its own", line=line)
+        if name in known:
+            problem = f'two columns are called "{shorten(name)}"'
+            raise Unfit(problem, "give each column a name of its own", line=line)
+        known.add(name)
+
+
+def shorten(name: str) -> str:
+    """Return a column's name as a complaint shows it: without a header, it may be a whole text."""
+    return name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "…"
 
 
 def _explain(error: str) -> tuple[str, str]:

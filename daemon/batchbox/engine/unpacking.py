@@ -16,6 +16,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+__all__ = ["unpack", "zstd"]
+
 PIECE = 1 << 18
 WINDOW_LOG = 27  # 128 MB, the most that `zstd -d` takes unasked; a frame may ask for far more memory
 
