@@ -151,3 +151,12 @@ def test_memory_does_not_grow_with_the_file() -> None:
     tracemalloc.stop()
     assert count == 40_000
     assert peak < 1 << 19
+
+
+def test_a_header_that_is_none_is_looked_at_in_no_time() -> None:
+    """Without one, a table's first row may be anything; what is shown of it is short."""
+    columns, _ = read(",".join(str(number) for number in range(200_000)).encode())
+    assert len(columns) == 200_000
+    with pytest.raises(Unfit) as raised:
+        read(b"long" * 1000 + b"," + b"long" * 1000 + b"\n")
+    assert len(raised.value.problem) < 100

@@ -1,9 +1,11 @@
 """`check`: what would be sent, or every mistake. Needs no key, no spool and no network."""
 
 import os
+import shutil
 import stat
+import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -11,9 +13,11 @@ from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.options import JsonOption, SpoolOption
 from batchbox.cli.page import say, tell, tell_json
 from batchbox.core.checkup import count
-from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop
+from batchbox.core.errors import BAD_SETTINGS, NO_SPOOL, NOT_ALL_WELL, Stop, TryLater, Unfit
+from batchbox.core.forms import FORMS, HIDDEN, form_of
 from batchbox.core.manifest import Mistake
 from batchbox.core.names import show
+from batchbox.engine.conversion import Lines, write_lines
 from batchbox.engine.ingest import measure
 from batchbox.settings import Settings
 from batchbox.spool.attachments import Attachments, find_places_beside
@@ -48,14 +52,24 @@ def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> 
         os.close(descriptor)
         raise Stop(f"{name} is not a file", "name a file", code=BAD_SETTINGS)
     with open(descriptor, "rb", buffering=1 << 18) as file:
-        rules = settings.for_queue(queue)
-        folder = rules.files and (spool or Path()) / rules.files
-        places = find_places_beside(path, queue, folder, settings.queue.keys() - {queue})
-        fetch = Attachments(places, sees_writers=False).read
-        reading, parts = measure(file, rules, settings.max_part_requests, settings.max_part_bytes, fetch)
-        found = reading.conclude()
+        try:
+            return {"file": name} | _read(file, path, queue, settings, spool)
+        except Unfit as unfit:
+            return {"file": name} | _refuse(Mistake(line=unfit.line, problem=unfit.problem, fix=unfit.fix))
+        except TryLater as error:
+            raise Stop(f"{name} cannot be checked here: {error.problem}", error.fix, code=NO_SPOOL) from None
+
+
+def _read(file: BinaryIO, path: Path, queue: str, settings: Settings, spool: Path | None) -> dict[str, Any]:
+    rules = settings.for_queue(queue)
+    folder = rules.files and (spool or Path()) / rules.files
+    places = find_places_beside(path, queue, folder, settings.queue.keys() - {queue})
+    fetch = Attachments(places, sees_writers=False).read
+    with tempfile.TemporaryFile() as temp:
+        lines = _convert(file, temp, os.fsencode(path.name), queue, settings)
+        reading, parts = measure(lines, rules, settings.max_part_requests, settings.max_part_bytes, fetch)
+    found = reading.conclude()
     return {
-        "file": name,
         "would_send": bool(parts) and (rules.skips_bad_lines or not reading.mistakes_total),
         "lines": found.lines,
         "requests": found.requests,
@@ -64,6 +78,26 @@ def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> 
         "mistakes_total": reading.mistakes_total,
         "mistakes": [mistake.model_dump(exclude_none=True) for mistake in reading.mistakes],
     }
+
+
+def _convert(file: BinaryIO, temp: BinaryIO, name: bytes, queue: str, settings: Settings) -> BinaryIO:
+    """Return *file* as lines of JSON: itself, or what is made of it in *temp*."""
+    form = form_of(name.lstrip(b"".join(HIDDEN))) or FORMS[0]
+    if form.is_plain:
+        return file
+    rules, folder = settings.for_queue(queue), tempfile.gettempdir()
+
+    def has_room(_: int) -> bool:
+        return shutil.disk_usage(folder).free >= settings.reserve_bytes
+
+    write_lines(file, Lines(temp, rules.max_unpacked_bytes, has_room), form, name, queue, rules)
+    temp.seek(0)
+    return temp
+
+
+def _refuse(mistake: Mistake) -> dict[str, Any]:
+    counts: dict[str, Any] = {"would_send": False, "lines": None, "requests": 0, "parts": [], "bytes": 0}
+    return counts | {"mistakes_total": 1, "mistakes": [mistake.model_dump(exclude_none=True)]}
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from batchbox.core.fields import Complaint, Fields, column_of, decode, decode_fields, join_fields
 from batchbox.core.manifest import Mistake
 from batchbox.core.marker import base_of
+from batchbox.core.stand_ins import read_reason
 
 Raw = msgspec.Raw
 
@@ -119,10 +120,7 @@ def _unwrap(fields: Fields) -> Fields:
     """
     while {"line", "reason"} <= fields.keys() and {"request", "raw"} & fields.keys():
         if "request" not in fields:
-            raise Complaint(
-                "this line of an errors file was not corrected",
-                'put the corrected request under "request" in the place of "raw"',
-            )
+            raise _refuse_uncorrected(bytes(fields["reason"]))
         inner = bytes(fields["request"])
         own_id = {"custom_id": fields["custom_id"]} if "custom_id" in fields else _name(fields["line"])
         if inner[:1] not in (b'"', b"{"):
@@ -135,6 +133,16 @@ def _name(line: Raw) -> Fields:
     """Return the id of a line without one in the file that it was left out of, where its answer belongs."""
     number = bytes(line)
     return {"custom_id": Raw(b'"line-%06d"' % int(number))} if LINE_NUMBER.fullmatch(number) else {}
+
+
+def _refuse_uncorrected(reason: bytes) -> Complaint:
+    """Return what to say of a line of an errors file without a request."""
+    if told := read_reason(reason):
+        return Complaint(*told)
+    return Complaint(
+        "this line of an errors file was not corrected",
+        'put the corrected request under "request" in the place of "raw"',
+    )
 
 
 def _take_id(number: int, fields: Fields) -> str:

@@ -15,7 +15,7 @@ from batchbox.core.companions import is_cancel
 from batchbox.core.errors import TryLater, Unfit
 from batchbox.core.estimates import APPROXIMATION, Reckoning
 from batchbox.core.lines import Request
-from batchbox.core.manifest import Manifest, Mistake, Part
+from batchbox.core.manifest import Input, Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
 from batchbox.core.packing import Packer, size_of
 from batchbox.core.quota import share_of
@@ -24,7 +24,8 @@ from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
 from batchbox.engine.companions import remove_marker, require_lines, require_vouched
-from batchbox.engine.context import SKIPPED, Context, body_name, index_name, open_lines
+from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_name, open_lines
+from batchbox.engine.conversion import convert, describe_dropped
 from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading, fetch_nothing
 from batchbox.engine.reckoning import begin_reckoning, price_requests
@@ -47,6 +48,7 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
             raise explain_idle(ctx, job)
         _require_queue(job, rules)
         require_vouched(ctx, job)
+        convert(ctx, job, rules)
         reading, parts = _read(ctx, job, rules, frozenset())
         if repeated := reading.find_repeated():
             reading, parts = _read(ctx, job, rules, repeated)
@@ -71,7 +73,9 @@ def _reject(ctx: Context, stored: Stored, unfit: Unfit) -> Stored:
     job = stored.manifest
     mistake = Mistake(line=unfit.line, problem=unfit.problem, fix=unfit.fix)
     _warn_rejected(job, 1)
+    size, sha256 = ctx.spool.describe(job.job, REQUEST)
     news = {"checked_at": ctx.stamp(), "mistakes": (mistake,), "mistakes_total": 1}
+    news |= {"input": Input(requests=0, bytes=size, sha256=sha256)}
     return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
 
 
@@ -109,7 +113,7 @@ def _note_source(ctx: Context, stored: Stored, seen: Incoming) -> Stored:
 def _conclude(
     ctx: Context, stored: Stored, reading: Reading, parts: tuple[Part, ...], rules: QueueRules
 ) -> Stored:
-    found = reading.conclude()
+    found = describe_dropped(ctx, stored.manifest, reading.conclude())
     news = {"input": found, "checked_at": ctx.stamp()}
     news |= {"mistakes": tuple(reading.mistakes), "mistakes_total": reading.mistakes_total}
     job = stored.manifest
@@ -134,10 +138,11 @@ def _conclude(
 def _read(
     ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
 ) -> tuple[Reading, tuple[Part, ...]]:
+    total = job.source.size if job.source.form.is_plain else None
     with (
         open_lines(ctx, job) as file,
         ctx.spool.create(job.job, SKIPPED) as skipped,
-        ctx.transfers.track(job.job, "checking", total=job.source.size) as transfer,
+        ctx.transfers.track(job.job, "checking", total=total) as transfer,
     ):
         fetch = _open_attachments(ctx, job.source.queue, rules)
         reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated, fetch)

@@ -26,6 +26,7 @@ NO_QUEUE = Obstacle(
 )
 SECOND_NAME = Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
 OURS = Obstacle("is taken already: a power cut has left its name here", passing=True)
+READ = tuple(ending.encode() for ending in ENDINGS)
 OUR_ENDINGS = (*ENDINGS, ".json")  # a queue's folder in the outbox must not look like an output
 KINDS = (
     (stat.S_ISDIR, "is a folder"),
@@ -90,6 +91,8 @@ def _look(layout: Layout, queue: str, entry: os.DirEntry[bytes]) -> Incoming | N
         return None
     except PermissionError:
         return Incoming(queue, name, obstacle=_unreadable(Path(os.fsdecode(entry.path))))
+    if stat.S_ISDIR(found.st_mode) and not name.lower().endswith(READ):
+        return None  # a queue, or nobody's
     obstacle = _obstacle(found)
     if obstacle is SECOND_NAME and _is_ours(layout, found.st_ino):
         obstacle = OURS
