@@ -82,4 +82,14 @@ def test_what_is_still_not_answered_is_told(
     assert ended.value.exit_code == 1
     told = json.loads(capsys.readouterr().out)
     merged = str(first.with_name("a.merged.results.jsonl"))
-    assert told == {"out": merged, "rows": 2, "replaced": 1, "added": 0, "unanswered": 1}
+    counts = {"rows": 2, "replaced": 1, "answered_twice": 0, "added": 0, "unanswered": 1}
+    assert told == {"out": merged} | counts
+
+
+def test_another_file_in_the_place_of_a_second_try_is_told(
+    first: Path, second: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files without ids of their own all call their first line the same."""
+    second.write_text(row("a") + row("b"))
+    merge(first, [second])
+    assert "1 of those had been answered" in capsys.readouterr().out
