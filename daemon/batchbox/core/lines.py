@@ -201,12 +201,6 @@ def _unwrap(fields: Fields) -> Fields:
     return fields
 
 
-def _name(line: Raw) -> Fields:
-    """Return the id of a line without one in the file that it was left out of, where its answer belongs."""
-    number = bytes(line)
-    return {"custom_id": Raw(b'"line-%06d"' % int(number))} if LINE_NUMBER.fullmatch(number) else {}
-
-
 def _take_id(number: int, fields: Fields) -> str:
     if "custom_id" not in fields:
         return f"line-{number:06d}"
@@ -217,6 +211,12 @@ def _take_id(number: int, fields: Fields) -> str:
     if not custom_id:
         raise _Complaint("custom_id is empty", "give it a value, or leave the key out")
     return custom_id
+
+
+def _name(line: Raw) -> Fields:
+    """Return the id of a line without one in the file that it was left out of, where its answer belongs."""
+    number = bytes(line)
+    return {"custom_id": Raw(b'"line-%06d"' % int(number))} if LINE_NUMBER.fullmatch(number) else {}
 
 
 def _take_params(fields: Fields, defaults: Defaults) -> Fields:
