@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from batchbox.core.forms import Kind
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
+from batchbox.core.template import require_template
 
 OutputForm = Literal["rows", "answers", "csv", "text"]
 USUAL_OUTPUT: Mapping[Kind, tuple[OutputForm, ...]] = {  # where none is set
@@ -22,6 +23,7 @@ USUAL_OUTPUT: Mapping[Kind, tuple[OutputForm, ...]] = {  # where none is set
     "text": ("rows", "text"),
 }
 Words = Annotated[str, Field(min_length=1)]
+Prompt = Annotated[str, AfterValidator(require_template)]
 
 
 class Queue(BaseModel):
@@ -33,7 +35,7 @@ class Queue(BaseModel):
     max_tokens: int | None = Field(None, ge=1, description="max_tokens of a line that names none")
     system: str | None = Field(None, description="system prompt of a line that has none")
     params: dict[str, Any] = Field(default_factory=dict, description="more params for lines that lack them")
-    prompt: str | None = Field(None, description="template of a prompt: see prompt")
+    prompt: Prompt | None = Field(None, description="template of a prompt: see prompt")
     id_column: str | None = Field(None, description="see id_column")
     files: Path | None = Field(
         None,

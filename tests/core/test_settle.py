@@ -133,7 +133,7 @@ def test_files_for_us_are_seen(name: bytes) -> None:
     "name",
     [
         *(b".jsonl", b".a.jsonl", b"~a.jsonl", b"_a.jsonl", b"#a.jsonl#", b"#a.jsonl", b"a.jsonl.tmp"),
-        *(b"a.json", b"a.jsonl~", b"", b"a.jsonl\n", b"a.jsonl.part"),
+        *(b"a.jsonx", b"a.jsonl~", b"", b"a.jsonl\n", b"a.jsonl.part"),
     ],
 )
 def test_temporary_files_are_left_alone(name: bytes) -> None:

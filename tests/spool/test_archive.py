@@ -164,7 +164,7 @@ def make_odd(root: Path) -> None:
     (rejected / "b.jsonl").mkdir()
     (rejected / "b.jsonl" / "c.log").write_bytes(b"a person's")
     (rejected / ".hidden.jsonl").write_bytes(CONTENT)
-    (rejected / "list.ods").write_bytes(b"a person's")
+    (rejected / "list.html").write_bytes(b"a person's")
     os.mkfifo(rejected / "pipe.jsonl")
 
 

@@ -117,7 +117,7 @@ def test_a_name_that_still_waits_is_refused(root: Path, source: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x.json", ".x.jsonl", "~x.jsonl", "_x.jsonl", "#x.jsonl", ".jsonl", "x.jsonl.tmp"]
+    "name", ["x.jpg", ".x.jsonl", "~x.jsonl", "_x.jsonl", "#x.jsonl", ".jsonl", "x.jsonl.tmp"]
 )
 def test_a_name_that_would_not_be_taken_is_refused(root: Path, tmp_path: Path, name: str) -> None:
     """It would lie there for ever."""
@@ -125,6 +125,15 @@ def test_a_name_that_would_not_be_taken_is_refused(root: Path, tmp_path: Path, n
     with pytest.raises(Stop, match="would not be taken") as caught:
         drop_file(root, tmp_path / name, "default")
     assert ".jsonl" in caught.value.fix
+    assert names(root / "inbox") == []
+
+
+def test_a_file_that_could_only_be_refused_is_not_dropped(root: Path, tmp_path: Path) -> None:
+    """What to do is said at once, not in a receipt."""
+    (tmp_path / "x.xlsx").write_bytes(CONTENT)
+    with pytest.raises(Stop, match=r"a file that ends in \.xlsx cannot be read") as caught:
+        drop_file(root, tmp_path / "x.xlsx", "default")
+    assert "CSV UTF-8" in caught.value.fix
     assert names(root / "inbox") == []
 
 

@@ -34,7 +34,9 @@ OTHER_NAMES = [
     b"x.jsonl~",
     b"x.part",
     b"x.tmp",
-    b"x.json",
+    b"x.jsonx",
+    b"x.jpg",
+    b"x.pdf",
     b"xjsonl",
     b".x.jsonl.Ab12Cd",
 ]

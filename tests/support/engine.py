@@ -15,6 +15,7 @@ from typing import Any
 
 from batchbox.api.client import AnthropicApi
 from batchbox.core.commands import Command, Verb
+from batchbox.core.forms import form_of
 from batchbox.core.manifest import Manifest, Part
 from batchbox.core.storage import Api, Spool
 from batchbox.engine.context import Context
@@ -154,7 +155,8 @@ class Engine:
 
     def is_done(self) -> bool:
         """Say whether nothing is left to do but what needs a person or a producer."""
-        return self.loop.is_idle() and not list((self.root / "inbox").glob("**/*.jsonl"))
+        files = (path for path in (self.root / "inbox").glob("**/*") if not path.is_dir())
+        return self.loop.is_idle() and not any(form_of(os.fsencode(path.name)) for path in files)
 
     def run_to_end(self) -> None:
         """Turn the loop until it is done."""

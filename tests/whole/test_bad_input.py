@@ -238,7 +238,7 @@ def test_a_name_of_255_bytes_comes_back(live: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".hidden.jsonl", "~x.jsonl", "_x.jsonl", "#x.jsonl", "x.jsonl.part", "x.json"]
+    "name", [".hidden.jsonl", "~x.jsonl", "_x.jsonl", "#x.jsonl", "x.jsonl.part", "x.jpg"]
 )
 def test_temporary_and_other_names_are_left_alone(live: Box, name: str) -> None:
     """Names that are not meant for us are neither taken nor complained of."""

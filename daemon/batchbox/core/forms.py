@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["jsonl", "csv", "tsv", "text"]
+Kind = Literal["jsonl", "csv", "tsv", "text", "foreign"]
 Packing = Literal["", "gzip", "zstd"]
 
 
@@ -11,13 +11,15 @@ Packing = Literal["", "gzip", "zstd"]
 class Form:
     """What a name's *ending* says: what is in the file, and how that is packed.
 
-    *ends_in_newline*: whole, such a file ends in a newline, so one that does not may still grow.
+    *ends_in_newline*: whole, such a file ends in a newline, so one that does not may still grow. A foreign
+    file is dropped by mistake, and cannot be read: *fix* is what to do instead.
     """
 
     ending: str
     kind: Kind
     packing: Packing = ""
     ends_in_newline: bool = True
+    fix: str = ""
 
     @property
     def is_plain(self) -> bool:
@@ -35,6 +37,31 @@ FORMS = (
     Form(".md", "text", ends_in_newline=False),
 )
 ENDINGS = tuple(form.ending for form in FORMS)
+
+_MISTAKES = {
+    'save it from the spreadsheet as "CSV UTF-8" (.csv), with the names of the columns in the first row': (
+        *(".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"),
+    ),
+    "save it as plain text in UTF-8 (.txt): one file is one prompt": (
+        *(".docx", ".doc", ".odt", ".rtf", ".pages"),
+    ),
+    "rename it to end in .jsonl: it is the same, one JSON object on each line": (".ndjson", ".jsonlines"),
+    "write each request on a line of its own, without the list's brackets and commas, and name it .jsonl": (
+        ".json",
+    ),
+    "export it as CSV in UTF-8 (.csv), with a header, or write one JSON object on each line (.jsonl)": (
+        *(".parquet", ".feather", ".xml", ".yaml", ".yml", ".sqlite"),
+    ),
+    "unpack it and drop what is in it; of what is packed, only .jsonl.gz and .jsonl.zst are read": (
+        *(".zip", ".gz", ".zst", ".bz2", ".xz", ".7z", ".rar", ".tar", ".tgz"),
+    ),
+}
+FOREIGN = tuple(
+    Form(ending, "foreign", ends_in_newline=False, fix=fix)
+    for fix, endings in _MISTAKES.items()
+    for ending in endings
+)
+ALL_ENDINGS = (*ENDINGS, *(form.ending for form in FOREIGN))
 HIDDEN = (b".", b"~", b"_", b"#")  # how temporary names of all sorts begin
 
 
@@ -50,4 +77,5 @@ def strip_ending(name: bytes) -> bytes:
 
 
 def _find(name: bytes) -> Form | None:
-    return next((form for form in FORMS if name.lower().endswith(form.ending.encode())), None)
+    small = name.lower()
+    return next((form for form in (*FORMS, *FOREIGN) if small.endswith(form.ending.encode())), None)

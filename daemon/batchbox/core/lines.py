@@ -19,6 +19,7 @@ import msgspec
 
 from batchbox.core.manifest import Mistake
 from batchbox.core.marker import base_of
+from batchbox.core.stand_ins import read_reason
 
 T = TypeVar("T")
 Raw = msgspec.Raw
@@ -189,16 +190,23 @@ def _unwrap(fields: Fields) -> Fields:
     """
     while {"line", "reason"} <= fields.keys() and {"request", "raw"} & fields.keys():
         if "request" not in fields:
-            raise _Complaint(
-                "this line of an errors file was not corrected",
-                'put the corrected request under "request" in the place of "raw"',
-            )
+            raise _refuse_uncorrected(bytes(fields["reason"]))
         inner = bytes(fields["request"])
         own_id = {"custom_id": fields["custom_id"]} if "custom_id" in fields else _name(fields["line"])
         if inner[:1] not in (b'"', b"{"):
             _refuse_other(inner)
         fields = own_id | (_decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)})
     return fields
+
+
+def _refuse_uncorrected(reason: bytes) -> _Complaint:
+    """Return what to say of a line of an errors file without a request."""
+    if told := read_reason(reason):
+        return _Complaint(*told)
+    return _Complaint(
+        "this line of an errors file was not corrected",
+        'put the corrected request under "request" in the place of "raw"',
+    )
 
 
 def _take_id(number: int, fields: Fields) -> str:

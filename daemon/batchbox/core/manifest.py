@@ -42,9 +42,9 @@ class Source(Record):
 
 
 class Input(Record):
-    """What the check of the whole file found."""
+    """What the check of the whole file found; *lines* is None where it could not be read as such."""
 
-    lines: int
+    lines: int | None = None
     requests: int
     skipped: int = 0
     bytes: int

@@ -45,7 +45,7 @@ class Flaw(NamedTuple):
 class Table:
     """A CSV or TSV file, opened at its header: *columns* are its names. Line numbers count from 1.
 
-    *file* has to be seekable, and is closed with the table. Raises `Unfit`, here or later, where the file
+    *file* has to be seekable, and is read while the rows are. Raises `Unfit`, here or later, where the file
     as a whole cannot be read: its encoding, its header, a row without an end.
     """
 
@@ -132,20 +132,49 @@ class Table:
         try:
             line = self._text.readline(RECORD_LIMIT + 1)
         except UnicodeDecodeError as error:
-            raise refuse_encoding(error, self._line) from None
+            raise _refuse_encoding(error, self._line) from None
         self._line += bool(line)
         return line
+
+
+class _Borrowed(io.BufferedIOBase):
+    """A file for a reader that would close it at its own end."""
+
+    name = ""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._file.read(-1 if size is None else size)
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._file.read(size)
 
 
 def open_text(file: BinaryIO) -> io.TextIOWrapper:
     """Return *file* from its start as text, line ends as they are: UTF-16 if a byte order mark says so."""
     begin = file.read(2)
     file.seek(0)
-    return io.TextIOWrapper(file, "utf-16" if begin in UTF16 else "utf-8-sig", newline="")
+    return io.TextIOWrapper(_Borrowed(file), "utf-16" if begin in UTF16 else "utf-8-sig", newline="")
 
 
-def refuse_encoding(error: UnicodeDecodeError, lines_before: int) -> Unfit:
-    """Return what to raise for text that is not in its encoding, *lines_before* of which were read."""
+def read_whole(file: BinaryIO) -> str:
+    """Return a *file* of text. Raise `Unfit` if it is none, or more than any model can read."""
+    try:
+        text = open_text(file).read(RECORD_LIMIT + 1)
+    except UnicodeDecodeError as error:
+        raise _refuse_encoding(error, 0) from None
+    if len(text) > RECORD_LIMIT:
+        problem = f"the text has more than {RECORD_LIMIT:,} characters, and a file of text is one prompt"
+        raise Unfit(problem, "split it; many prompts go into a .csv or a .jsonl")
+    return text
+
+
+def _refuse_encoding(error: UnicodeDecodeError, lines_before: int) -> Unfit:
     line = lines_before + 1 + len(LINE_END.findall(error.object[: error.start]))
     if error.encoding.startswith("utf-16"):
         return Unfit("the file is UTF-16, and damaged or cut off", SAVE_AGAIN, line=line)

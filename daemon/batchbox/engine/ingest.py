@@ -12,14 +12,15 @@ import structlog
 
 from batchbox.core.errors import TryLater, Unfit
 from batchbox.core.lines import Request
-from batchbox.core.manifest import Manifest, Mistake, Part
+from batchbox.core.manifest import Input, Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
 from batchbox.core.packing import Packer, size_of
 from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
-from batchbox.engine.context import SKIPPED, Context, body_name, index_name, open_lines
+from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_name, open_lines
+from batchbox.engine.conversion import convert, describe_dropped
 from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading
 from batchbox.engine.transfers import Transfer
@@ -35,6 +36,7 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     rules = ctx.settings.for_queue(job.source.queue)
     try:
         _require_queue(job, rules)
+        convert(ctx, job, rules)
         reading, parts = _read(ctx, job, rules, frozenset())
         if repeated := reading.find_repeated():
             reading, parts = _read(ctx, job, rules, repeated)
@@ -58,7 +60,9 @@ def _reject(ctx: Context, stored: Stored, unfit: Unfit) -> Stored:
     job = stored.manifest
     mistake = Mistake(line=unfit.line, problem=unfit.problem, fix=unfit.fix)
     _warn_rejected(job, 1)
+    size, sha256 = ctx.spool.describe(job.job, REQUEST)
     news = {"checked_at": ctx.stamp(), "mistakes": (mistake,), "mistakes_total": 1}
+    news |= {"input": Input(requests=0, bytes=size, sha256=sha256)}
     return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
 
 
@@ -96,7 +100,7 @@ def _note_source(ctx: Context, stored: Stored, seen: Incoming) -> Stored:
 def _conclude(
     ctx: Context, stored: Stored, reading: Reading, parts: tuple[Part, ...], rules: QueueRules
 ) -> Stored:
-    found = reading.conclude()
+    found = describe_dropped(ctx, stored.manifest, reading.conclude())
     news = {"input": found, "checked_at": ctx.stamp()}
     news |= {"mistakes": tuple(reading.mistakes), "mistakes_total": reading.mistakes_total}
     job = stored.manifest

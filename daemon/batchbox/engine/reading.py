@@ -16,6 +16,7 @@ from batchbox.core.lines import Request, read_line
 from batchbox.core.manifest import Input, Mistake
 from batchbox.core.packing import FRAME, fits_alone, size_of
 from batchbox.core.plain import read_plain
+from batchbox.core.stand_ins import text_of
 from batchbox.queues import QueueRules
 
 BLOCK = 1 << 16  # with all that is made of it below what malloc(3) takes anew from the kernel each time
@@ -145,7 +146,7 @@ class Reading:
         if len(self.mistakes) < MISTAKES_KEPT:
             self.mistakes.append(mistake)
         if self._skipped and self._rules.skips_bad_lines:
-            text = raw[:RAW_KEPT].rstrip(b"\r\n").decode(errors="backslashreplace")
+            text = text_of(raw)[:RAW_KEPT].rstrip(b"\r\n").decode(errors="backslashreplace")
             reason = mistake.model_dump(exclude={"line"}, exclude_none=True)
             entry = {"line": mistake.line, "reason": {"outcome": "skipped", **reason}, "raw": text}
             self._skipped.write(msgspec.json.encode(entry) + b"\n")

@@ -40,7 +40,10 @@ def drop_file(root: Path, source: Path, queue: str, called: str = "") -> Dropped
     name = os.fsencode(called)
     if not source.exists():
         raise Stop(f"{source} does not exist", "name a file", code=BAD_FILE)
-    if not form_of(name):
+    form = form_of(name)
+    if form and form.kind == "foreign":
+        raise Stop(f"a file that ends in {form.ending} cannot be read", form.fix, code=BAD_FILE)
+    if not form:
         fix = f"give it a name that ends in {', '.join(ENDINGS)} and does not begin with . ~ _ or #"
         raise Stop(f"{called} would not be taken", fix, code=BAD_FILE)
     if queue != DEFAULT_QUEUE and not is_queue(queue):

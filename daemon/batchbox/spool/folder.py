@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from batchbox.core.errors import Damaged, Offline
-from batchbox.core.forms import ENDINGS
+from batchbox.core.forms import ALL_ENDINGS
 from batchbox.core.manifest import JobId, Manifest, Output
 from batchbox.core.names import names_of, rejected_name
 from batchbox.core.settle import Finding, Incoming
@@ -256,7 +256,7 @@ class FolderSpool:
         """Say whether the outbox or the rejected files hold a name of that stem."""
         outbox = self.layout.queue("outbox", queue)
         rejected = self.layout.queue("rejected", queue)
-        refused = (rejected / rejected_name(stem, ending) for ending in ENDINGS)
+        refused = (rejected / rejected_name(stem, ending) for ending in ALL_ENDINGS)
         return any(durable.is_there(path) for path in (*refused, *(outbox / name for name in names_of(stem))))
 
     def free_bytes(self) -> int:

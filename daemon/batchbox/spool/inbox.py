@@ -62,7 +62,7 @@ def _odd(folders: list[str]) -> Iterator[bytes]:
 def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
     try:
         with os.scandir(os.fsencode(folder)) as entries:
-            wanted = [entry for entry in entries if form_of(entry.name)]
+            wanted = [entry for entry in entries if _is_wanted(entry)]
     except PermissionError:
         yield Incoming(queue, b"", obstacle=_unreadable(folder))
         return
@@ -72,6 +72,12 @@ def _scan_queue(layout: Layout, queue: str, folder: Path) -> Iterator[Incoming]:
         incoming = _look(layout, queue, entry)
         if incoming:
             yield incoming
+
+
+def _is_wanted(entry: os.DirEntry[bytes]) -> bool:
+    """Say whether it is to be looked at; what has a foreign name and is no file is a queue, or nobody's."""
+    form = form_of(entry.name)
+    return form is not None and (form.kind != "foreign" or entry.is_file(follow_symlinks=False))
 
 
 def _look(layout: Layout, queue: str, entry: os.DirEntry[bytes]) -> Incoming | None:
