@@ -31,6 +31,7 @@ NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
 LINE_NUMBER = re.compile(rb"[0-9]{1,12}")
 BYTE_OF_ERROR = re.compile(r"\(byte (\d+)\)")
 HALF = re.compile(rb"(?<!\\)\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
+UNCORRECTED = "this line of an errors file was not corrected"
 BLANKS = b" \t\r\n"
 CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of a character after its first
 
@@ -45,6 +46,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     base: str
     custom_id: str
     params: Raw
+
+
+class _Reason(msgspec.Struct):
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +208,12 @@ def _refuse_uncorrected(reason: bytes) -> _Complaint:
     """Return what to say of a line of an errors file without a request."""
     if told := read_reason(reason):
         return _Complaint(*told)
-    return _Complaint(
-        "this line of an errors file was not corrected",
-        'put the corrected request under "request" in the place of "raw"',
-    )
+    try:
+        why = msgspec.json.decode(reason, type=_Reason).problem.removeprefix(f"{UNCORRECTED}: ")
+    except (msgspec.DecodeError, RecursionError):
+        why = ""
+    fix = 'write "request": {"prompt": "…"} or the like in the place of "raw", or remove the line'
+    return _Complaint(f"{UNCORRECTED}: {why}" if why else UNCORRECTED, fix)
 
 
 def _take_id(number: int, fields: Fields) -> str:
