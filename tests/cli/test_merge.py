@@ -8,6 +8,7 @@ import typer
 
 from batchbox.cli.merge import merge
 from batchbox.core.errors import Stop
+from tests.support.daemon import Box
 
 
 def row(custom_id: str, kind: str = "succeeded") -> str:
@@ -82,4 +83,27 @@ def test_what_is_still_not_answered_is_told(
     assert ended.value.exit_code == 1
     told = json.loads(capsys.readouterr().out)
     merged = str(first.with_name("a.merged.results.jsonl"))
-    assert told == {"out": merged, "rows": 2, "replaced": 1, "added": 0, "unanswered": 1}
+    counts = {"rows": 2, "replaced": 1, "answered_twice": 0, "added": 0, "unanswered": 1}
+    assert told == {"out": merged} | counts
+
+
+def test_another_file_in_the_place_of_a_second_try_is_told(
+    first: Path, second: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files without ids of their own all call their first line the same."""
+    second.write_text(row("a") + row("b"))
+    merge(first, [second])
+    assert "1 of those had been answered" in capsys.readouterr().out
+
+
+def test_the_command_takes_as_many_tries_as_there_are(box: Box, first: Path, second: Path) -> None:
+    """And tells an id that comes from outside without doing a terminal harm."""
+    third = first.with_name("third.jsonl")
+    third.write_text(row("a"))
+    done = box.command("merge", str(first), str(second), str(third), "--out", str(first), "--replace")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert first.read_text() == row("a") + row("b")
+    third.write_text(row("\x1b[2J"))
+    done = box.command("merge", str(first), str(third))
+    assert done.returncode == 2
+    assert "does not know: \\x1b[2J" in done.stderr

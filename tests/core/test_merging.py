@@ -46,7 +46,7 @@ def test_a_row_that_succeeded_takes_the_place_of_any() -> None:
     rows, merged = put_together(first, second)
     assert [row["custom_id"] for row in rows] == ["a", "b", "c", "d"]
     assert [row["result"]["note"] for row in rows] == ["", "new", "new", "new"]
-    assert merged == Merged(rows=4, replaced=3, added=0, unanswered=1)
+    assert merged == Merged(rows=4, replaced=3, answered_twice=1, added=0, unanswered=1)
 
 
 def test_a_row_that_failed_takes_the_place_of_a_failed_one_alone() -> None:

@@ -1,7 +1,5 @@
 """Answers in other forms than the API's: complete, in order, and never half-done."""
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import cast
@@ -14,19 +12,13 @@ from batchbox.core.storage import Spool
 from batchbox.sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_paid_once, check_promises
+from tests.engine.spreadsheet import read_table
 from tests.engine.test_crash import Fuse, Guarded, run_killed
 from tests.support.daemon import request
 from tests.support.engine import Engine, prompts
 
 ALL = ["rows", "answers", "csv", "text"]
 MIXED = request("a") + b"{oops\n" + request("b") + b'\n"Hi"\n{"prompt": ""}\n'
-
-
-def read_table(path: Path, delimiter: str = ",") -> list[list[str]]:
-    """Return the cells of a table, which has to begin with a byte order mark."""
-    data = path.read_bytes()
-    assert data.startswith(b"\xef\xbb\xbf")
-    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=delimiter))
 
 
 def put_out(engine: Engine) -> list[str]:

@@ -84,14 +84,19 @@ def test_lines_dropped_back_uncorrected_are_told_so(start: Start) -> None:
     engine = start(bad_lines="skip")
     engine.drop("a.jsonl", b'{oops\n"two"\n{"prompt": ""}\n')
     engine.run_to_end()
-    engine.drop("a.errors.jsonl", again(engine, "a"))
+    engine.drop("b.jsonl", again(engine, "a") + b'"good"\n')
     engine.run_to_end()
-    receipt = engine.receipt("a.errors")
+    engine.drop("c.jsonl", again(engine, "b"))
+    engine.run_to_end()
+    receipt = engine.receipt("c")
     assert (receipt["status"], receipt["requests"]) == ("rejected", 0)
     assert [mistake["line"] for mistake in receipt["mistakes"]] == [1, 2]
-    assert {mistake["problem"] for mistake in receipt["mistakes"]} == {
-        "this line of an errors file was not corrected"
-    }
+    told = "this line of an errors file was not corrected: "
+    problems = [mistake["problem"] for mistake in receipt["mistakes"]]
+    assert [
+        one.startswith(f"{told}{why}") for one, why in zip(problems, ("not JSON", "the prompt"), strict=True)
+    ]
+    assert all(one.count(told) == 1 for one in problems)
     assert all('"request"' in mistake["fix"] for mistake in receipt["mistakes"])
 
 

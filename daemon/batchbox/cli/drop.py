@@ -14,6 +14,7 @@ from batchbox.core.errors import NOT_ALL_WELL
 from batchbox.core.manifest import Mistake
 from batchbox.core.names import show
 from batchbox.spool.dropping import Dropped, drop_file, find_receipt
+from batchbox.spool.layout import Layout
 
 LOOK_SECONDS = 0.2
 
@@ -64,6 +65,6 @@ def _await(root: Path, dropped: Dropped, as_json: bool) -> None:
             tell(f"{mistake.place}: {mistake.problem}; {mistake.fix}")
         say(f"  {path}")
         for output in receipt["outputs"]:
-            say(f"  {output['folder']}: {output['name']}")
+            say(f"  {Layout(root).queue(output['folder'], dropped.queue) / output['name']}")
     if receipt["status"] != "succeeded":
         raise typer.Exit(NOT_ALL_WELL)

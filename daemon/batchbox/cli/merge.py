@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -22,9 +23,9 @@ ENDINGS = (".results.jsonl", ".answers.jsonl", ".jsonl")
 
 
 def merge(
-    first: Annotated[Path, typer.Argument(help="Results or answers of the first try.", show_default=False)],
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="Results or answers of the first try.")],
     second: Annotated[
-        list[Path], typer.Argument(help="Those of later tries, in their order.", show_default=False)
+        list[Path], typer.Argument(metavar="SECOND...", help="Those of later tries, in their order.")
     ],
     out: Annotated[
         Path | None, typer.Option(help="What to write (NAME.merged.results.jsonl beside FIRST).")
@@ -43,15 +44,14 @@ def merge(
         merged = merge_rows(rows[0], Tries(rows[1:]), file, add)
     name = show(os.fsencode(target))
     if as_json:
-        tell_json(
-            {"out": name, "rows": merged.rows, "replaced": merged.replaced, "added": merged.added}
-            | {"unanswered": merged.unanswered}
-        )
+        tell_json({"out": name} | asdict(merged))
     else:
         added = f", {merged.added:,} added" if merged.added else ""
         tell(f"{name}: {count(merged.rows, 'row')}, {merged.replaced:,} replaced{added}", "")
+        if merged.answered_twice:
+            tell(f"{merged.answered_twice:,} of those had been answered: is it a try of the same file?")
         if merged.unanswered:
-            tell(f"{count(merged.unanswered, 'row')} of them not answered still")
+            tell(f"{count(merged.unanswered, 'row')} not answered still")
     if merged.unanswered:
         raise typer.Exit(NOT_ALL_WELL)
 

@@ -28,6 +28,7 @@ BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
 LINE_NUMBER = re.compile(rb"[0-9]{1,12}")
 MOST = 1e9  # of max_tokens, wherever it is reckoned with: more is a slip
+UNCORRECTED = "this line of an errors file was not corrected"
 BLANKS = b" \t\r\n"
 
 
@@ -43,6 +44,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     params: Raw
     model: bytes = b""
     max_tokens: int = 0
+
+
+class _Reason(msgspec.Struct):
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +134,16 @@ def _unwrap(fields: Fields) -> Fields:
     return fields
 
 
-def _name(line: Raw) -> Fields:
-    """Return the id of a line without one in the file that it was left out of, where its answer belongs."""
-    number = bytes(line)
-    return {"custom_id": Raw(b'"line-%06d"' % int(number))} if LINE_NUMBER.fullmatch(number) else {}
-
-
 def _refuse_uncorrected(reason: bytes) -> Complaint:
     """Return what to say of a line of an errors file without a request."""
     if told := read_reason(reason):
         return Complaint(*told)
-    return Complaint(
-        "this line of an errors file was not corrected",
-        'put the corrected request under "request" in the place of "raw"',
-    )
+    try:
+        why = msgspec.json.decode(reason, type=_Reason).problem.removeprefix(f"{UNCORRECTED}: ")
+    except (msgspec.DecodeError, RecursionError):
+        why = ""
+    fix = 'write "request": {"prompt": "…"} or the like in the place of "raw", or remove the line'
+    return Complaint(f"{UNCORRECTED}: {why}" if why else UNCORRECTED, fix)
 
 
 def _take_id(number: int, fields: Fields) -> str:
@@ -155,6 +156,12 @@ def _take_id(number: int, fields: Fields) -> str:
     if not custom_id:
         raise Complaint("custom_id is empty", "give it a value, or leave the key out")
     return custom_id
+
+
+def _name(line: Raw) -> Fields:
+    """Return the id of a line without one in the file that it was left out of, where its answer belongs."""
+    number = bytes(line)
+    return {"custom_id": Raw(b'"line-%06d"' % int(number))} if LINE_NUMBER.fullmatch(number) else {}
 
 
 def _take_params(fields: Fields, defaults: Defaults) -> Fields:

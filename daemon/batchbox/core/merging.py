@@ -123,10 +123,14 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @dataclass(slots=True)
 class Merged:
-    """What came of it, in rows: *rows* in all, *replaced* and *added* among them, *unanswered* still."""
+    """What came of it: *rows* in all, *replaced* and *added* among them, *unanswered* still.
+
+    *answered_twice*: were replaced though they were answered; a second try of something else would do that.
+    """
 
     rows: int = 0
     replaced: int = 0
+    answered_twice: int = 0
     added: int = 0
     unanswered: int = 0
 
@@ -182,6 +186,7 @@ def merge(first: Rows, tries: Tries, out: BinaryIO, add: bool) -> Merged:
             _require_one_kind(first, tries)
         found = tries.find(row)
         merged.replaced += found is not None
+        merged.answered_twice += found is not None and row.succeeded
         _write(out, merged, _move(found, row) if found else row)
     if not merged.rows:
         raise Stop("the first file holds no row", NOT_ROWS, code=BAD_SETTINGS)

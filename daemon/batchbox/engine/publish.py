@@ -1,4 +1,4 @@
-"""Publish: results, then errors, then the receipt, each by one rename; then the job is archived."""
+"""Publish: results, answers, errors, then the receipt, each by one rename; then the job is archived."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
