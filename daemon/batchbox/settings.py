@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         params |= {"system": system} if system is not None else {}
         encoded = {key: msgspec.json.encode(value) for key, value in (params | own.params).items()}
         return QueueRules(
-            defaults=Defaults(encoded),
+            defaults=Defaults(encoded, own.models),
             skips_bad_lines=(own.bad_lines or self.bad_lines) == "skip",
             names_by_job=(own.naming or self.naming) == "job",
             is_refused=self.undeclared_queues == "refuse" and name not in (*self.queue, DEFAULT_QUEUE),
