@@ -144,3 +144,16 @@ def test_files_that_are_too_many_for_a_request_are_not_all_read() -> None:
     assert not [one for some in found.requests() for one in some]
     assert found.mistakes[0].problem == "the request is larger than one batch may be (6,000 bytes)"
     assert len(reads) == 5
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t "])
+def test_no_line_that_names_a_file_is_taken_for_a_plain_one(blank: str) -> None:
+    """However its brackets are spaced, and whatever stands before them."""
+    source = '{"type":"file","path":"a.jpg"}'
+    block = f'{{"type":"image","source":{source}}}'
+    messages = f'[{blank}{{"role":"user","content":[{blank}{block}]}}]'
+    text = f'{{"custom_id":"1","params":{{"model":"m","max_tokens":1,"messages":{messages}}}}}\n'
+    rules = Settings().for_queue("default")
+    found = Reading(io.BytesIO(text.encode()), rules, 1 << 20, None, fetch=lambda _path, _limit: PHOTO)
+    (request,) = [one for some in found.requests() for one in some]
+    assert b64encode(PHOTO) in bytes(request.params)

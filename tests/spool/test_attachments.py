@@ -78,6 +78,8 @@ def test_a_declared_folder_that_is_gone_is_waited_for(root: Path) -> None:
         "photos/../../../../secret",
         "photos//a.jpg",
         "photos/",
+        ".a.jpg.tmp",
+        ".git/config",
         "a\0b",
         "photos\\a.jpg",
         "C:/a.jpg",

@@ -111,8 +111,10 @@ def find_elements(array: bytes) -> Iterator[tuple[int, int]]:
 
 def join_fields(fields: Mapping[str, bytes | msgspec.Raw]) -> bytes:
     """Return the object that has these fields, each as it is."""
-    pairs = (msgspec.json.encode(name) + b":" + bytes(value) for name, value in fields.items())
-    return b"{" + b",".join(pairs) + b"}"
+    pieces: list[bytes | msgspec.Raw] = []  # joined in one go, as one of them may be very large
+    for name, value in fields.items():
+        pieces += [b"," if pieces else b"{", msgspec.json.encode(name), b":", value]
+    return b"".join([*pieces, b"}" if pieces else b"{}"])
 
 
 def quote(text: str) -> str:

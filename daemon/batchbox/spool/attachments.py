@@ -125,6 +125,11 @@ def _split(path: str) -> list[str]:
     names = [name for name in path.split("/") if name != "."]
     if ".." in names or "" in names or not names:
         raise Complaint(f"{quote(path)} leads out of where files may be, or nowhere", RELATIVE)
+    if any(name.startswith(".") for name in names):  # others may be writing them, for nobody else to read
+        raise Complaint(
+            f"{quote(path)} is hidden: names that begin with a dot are those of unfinished files",
+            "give it a name without the dot",
+        )
     return names
 
 
