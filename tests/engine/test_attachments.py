@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from batchbox.core.attachments import Fetch
+from batchbox.core.storage import Spool
 from batchbox.engine.reading import Reading
 from batchbox.sandbox.remote import Sandbox
 from batchbox.settings import Settings
@@ -118,6 +120,35 @@ def test_a_file_that_is_being_written_keeps_the_job_waiting(engine: Engine) -> N
         writer.write(PHOTO[5:])
     engine.run_to_end()
     assert engine.receipt("a")["status"] == "succeeded"
+
+
+class _Restless:
+    """A spool in which every file is another one whenever it is read."""
+
+    def __init__(self, spool: Spool, given: list[bytes]) -> None:
+        self._spool = spool
+        self._given = given
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._spool, name)
+
+    def attachments(self, *_of: object) -> Fetch:
+        def fetch(_path: str, _limit: int) -> bytes:
+            self._given.append(PHOTO[:3] + bytes([len(self._given)]) + PHOTO[3:])
+            return self._given[-1]
+
+        return fetch
+
+
+def test_what_was_checked_is_what_is_sent(start: Start, slow: Sandbox) -> None:
+    """Where a file is read twice, for ids that are used twice, the second reading is checked and sent."""
+    given: list[bytes] = []
+    engine = start(slow, bad_lines="skip")
+    engine.ctx.spool = _Restless(engine.ctx.spool, given)
+    engine.drop("a.jsonl", line("1", "a.jpg") + line("2", "a.jpg") + line("2", "a.jpg"))
+    engine.run_until(engine.is_in("submitted"))
+    assert [source["data"] for source in sources(engine)] == [b64encode(one).decode() for one in given[3:]]
+    assert len(given) == 5
 
 
 def test_requests_with_files_are_handed_on_one_after_the_other() -> None:
