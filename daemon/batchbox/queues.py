@@ -42,7 +42,7 @@ class Queue(BaseModel):
         description="folder of the files that content blocks may name, besides those beside the dropped file",
     )
     models: dict[str, str] = Field(
-        default_factory=dict, description="model that stands for one of an OpenAI line: see what goes in"
+        default_factory=dict, description="Claude model that stands for one that an OpenAI line names"
     )
     betas: list[Words] | None = Field(None, description="see betas")
     bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")

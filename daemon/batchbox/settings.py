@@ -206,7 +206,7 @@ class Settings(BaseSettings):
         usual = own.priority or Priority.NORMAL
         encoded = {key: msgspec.json.encode(value) for key, value in (params | own.params).items()}
         return QueueRules(
-            defaults=Defaults(encoded),
+            defaults=Defaults(encoded, own.models),
             skips_bad_lines=(own.bad_lines or self.bad_lines) == "skip",
             names_by_job=(own.naming or self.naming) == "job",
             is_refused=self.undeclared_queues == "refuse" and name not in (*self.queue, DEFAULT_QUEUE),

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from batchbox.core.attachments import Fetch
+from batchbox.core.storage import Spool
 from batchbox.engine.reading import Reading
 from batchbox.sandbox.remote import Sandbox
 from batchbox.settings import Settings
@@ -120,6 +122,35 @@ def test_a_file_that_is_being_written_keeps_the_job_waiting(engine: Engine) -> N
     assert engine.receipt("a")["status"] == "succeeded"
 
 
+class _Restless:
+    """A spool in which every file is another one whenever it is read."""
+
+    def __init__(self, spool: Spool, given: list[bytes]) -> None:
+        self._spool = spool
+        self._given = given
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._spool, name)
+
+    def attachments(self, *_of: object) -> Fetch:
+        def fetch(_path: str, _limit: int) -> bytes:
+            self._given.append(PHOTO[:3] + bytes([len(self._given)]) + PHOTO[3:])
+            return self._given[-1]
+
+        return fetch
+
+
+def test_what_was_checked_is_what_is_sent(start: Start, slow: Sandbox) -> None:
+    """Where a file is read twice, for ids that are used twice, the second reading is checked and sent."""
+    given: list[bytes] = []
+    engine = start(slow, bad_lines="skip")
+    engine.ctx.spool = _Restless(engine.ctx.spool, given)
+    engine.drop("a.jsonl", line("1", "a.jpg") + line("2", "a.jpg") + line("2", "a.jpg"))
+    engine.run_until(engine.is_in("submitted"))
+    assert [source["data"] for source in sources(engine)] == [b64encode(one).decode() for one in given[3:]]
+    assert len(given) == 5
+
+
 def test_requests_with_files_are_handed_on_one_after_the_other() -> None:
     """Short lines that become large are not kept together: memory is that of a few of them."""
     lines = b"".join(line(str(number), "a.jpg") for number in range(MANY))
@@ -144,3 +175,16 @@ def test_files_that_are_too_many_for_a_request_are_not_all_read() -> None:
     assert not [one for some in found.requests() for one in some]
     assert found.mistakes[0].problem == "the request is larger than one batch may be (6,000 bytes)"
     assert len(reads) == 5
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t "])
+def test_no_line_that_names_a_file_is_taken_for_a_plain_one(blank: str) -> None:
+    """However its brackets are spaced, and whatever stands before them."""
+    source = '{"type":"file","path":"a.jpg"}'
+    block = f'{{"type":"image","source":{source}}}'
+    messages = f'[{blank}{{"role":"user","content":[{blank}{block}]}}]'
+    text = f'{{"custom_id":"1","params":{{"model":"m","max_tokens":1,"messages":{messages}}}}}\n'
+    rules = Settings().for_queue("default")
+    found = Reading(io.BytesIO(text.encode()), rules, 1 << 20, None, fetch=lambda _path, _limit: PHOTO)
+    (request,) = [one for some in found.requests() for one in some]
+    assert b64encode(PHOTO) in bytes(request.params)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from batchbox.spool.layout import Layout
 
 PHOTO = b"\xff\xd8\xff photo \xff\xd9"
 LIMIT = 1000
+SWAPS = 10_000
 
 
 @pytest.fixture
@@ -78,6 +80,8 @@ def test_a_declared_folder_that_is_gone_is_waited_for(root: Path) -> None:
         "photos/../../../../secret",
         "photos//a.jpg",
         "photos/",
+        ".a.jpg.tmp",
+        ".git/config",
         "a\0b",
         "photos\\a.jpg",
         "C:/a.jpg",
@@ -108,6 +112,46 @@ def test_nothing_is_reached_through_a_link(root: Path, tmp_path: Path) -> None:
     ]:
         assert complain(root, path) == f'"{path}" goes through a link ("{link}")'
     assert complain(root, "secret", queue="r") == '"secret" goes through a link ("r")'
+
+
+def test_a_file_that_is_swapped_for_a_link_leads_nowhere(root: Path, tmp_path: Path) -> None:
+    """Whoever swaps it back and forth while it is read gets the photo or a refusal, never the other file."""
+    photo, spare = root / "inbox/q/photos/a.jpg", root / "inbox/q/spare"
+    attachments = Attachments(find_places(Layout(root), "q", None, ()), sees_writers=False)
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            spare.symlink_to(tmp_path / "secret")
+            spare.rename(photo)
+            spare.write_bytes(PHOTO)
+            spare.rename(photo)
+
+    def read_once() -> bytes:
+        try:
+            return attachments.read("photos/a.jpg", LIMIT)
+        except (Complaint, TryLater) as refusal:
+            return refusal.problem.encode()
+
+    through_link = b'"photos/a.jpg" goes through a link ("a.jpg")'
+    found: set[bytes] = set()
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        for number in range(SWAPS):
+            found.add(read_once())
+            if number > SWAPS // 10 and {PHOTO, through_link} <= found:
+                break
+    finally:
+        stop.set()
+        swapping.join()
+    assert {PHOTO, through_link} <= found
+    assert found <= {
+        PHOTO,
+        through_link,
+        b'"photos/a.jpg" was changed while it was read',
+        b'"photos/a.jpg" is no file in a folder: "a.jpg" is something else',
+    }
 
 
 def test_a_second_name_is_refused(root: Path, tmp_path: Path) -> None:

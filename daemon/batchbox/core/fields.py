@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ Fields = dict[str, msgspec.Raw]
 NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
 BYTE_OF_ERROR = re.compile(r"\(byte (\d+)\)")
 HALF = re.compile(rb"(?<!\\)\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
+TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},]', re.DOTALL)
 QUOTED = 80  # characters of a name, in a complaint
 CONTINUING = bytes(range(0x80, 0xC0))  # the bytes of a character after its first
 
@@ -93,10 +94,27 @@ def decode_fields(text: bytes) -> Fields:
         raise _malformed(text, str(error)) from None
 
 
+def find_elements(array: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each element of a well-formed *array* begins and ends, with the blanks around it.
+
+    It is never taken apart as a whole: millions of elements cost no more than its size.
+    """
+    depth, start = 0, 1
+    for found in TOKEN.finditer(array):
+        mark = found[0][:1]
+        depth += (mark in b"[{") - (mark in b"]}")
+        if (mark == b"," and depth == 1) or depth == 0:
+            if array[start : found.start()].strip():
+                yield start, found.start()
+            start = found.end()
+
+
 def join_fields(fields: Mapping[str, bytes | msgspec.Raw]) -> bytes:
     """Return the object that has these fields, each as it is."""
-    pairs = (msgspec.json.encode(name) + b":" + bytes(value) for name, value in fields.items())
-    return b"{" + b",".join(pairs) + b"}"
+    pieces: list[bytes | msgspec.Raw] = []  # joined in one go, as one of them may be very large
+    for name, value in fields.items():
+        pieces += [b"," if pieces else b"{", msgspec.json.encode(name), b":", value]
+    return b"".join([*pieces, b"}" if pieces else b"{}"])
 
 
 def quote(text: str) -> str:

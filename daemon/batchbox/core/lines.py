@@ -1,9 +1,10 @@
 """One input line -> a request or a complaint.
 
 A line is a batch request (`custom_id`, `params`), bare Messages params, a shorthand (`prompt`), a JSON
-string that is the prompt itself, or a line of an `errors.jsonl` dropped back in. Values pass through as
-the bytes that came: the API decides what a model accepts. Refused is only what would be refused at create,
-what the API documents as unsupported in a batch, and params without the three fields it requires
+string that is the prompt itself, a line of OpenAI's batch files, or a line of an `errors.jsonl` dropped back
+in. Values pass through as the bytes that came: the API decides what a model accepts. Refused is only what
+would be refused at create, what the API documents as unsupported in a batch, and params without the three
+fields it requires
 (https://platform.claude.com/docs/en/build-with-claude/batch-processing).
 
 A line is never built as a whole: `msgspec.Raw` keeps each value as bytes, so that a line of nine million
@@ -20,6 +21,7 @@ import msgspec
 from batchbox.core.fields import Complaint, Fields, column_of, decode, decode_fields, join_fields
 from batchbox.core.manifest import Mistake
 from batchbox.core.marker import base_of
+from batchbox.core.openai_lines import is_openai, translate
 from batchbox.core.stand_ins import read_reason
 
 Raw = msgspec.Raw
@@ -52,9 +54,13 @@ class _Reason(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a queue fills in where a line in one of the short forms says nothing; values are JSON."""
+    """What a queue fills in where a line in one of the short forms says nothing; values are JSON.
+
+    *models*: what stands for the models that OpenAI lines name.
+    """
 
     params: Mapping[str, bytes] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_line(number: int, raw: bytes, defaults: Defaults) -> Request | Mistake | None:
@@ -83,6 +89,8 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
     else:
         _refuse_other(text)
     fields = _unwrap(fields)
+    if is_openai(fields):
+        fields = translate(fields, defaults.models)
     custom_id = _take_id(number, fields)
     params = _take_params(fields, defaults)
     _check_params(params)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import structs
 
-from batchbox.core.attachments import Fetch, embed, names_files
+from batchbox.core.attachments import Fetch, embed, may_name_files
 from batchbox.core.fields import Complaint, quote
 from batchbox.core.lines import Request, read_line
 from batchbox.core.manifest import Input, Mistake
@@ -100,7 +100,7 @@ class Reading:
 
     def _read_plain(self, text: bytes, lines: list[bytes]) -> list[Request] | None:
         """Return the requests if there is nothing to complain of, else None."""
-        if FRAME + len(text) + ADDED > self._limit or names_files(text):
+        if FRAME + len(text) + ADDED > self._limit or any(map(may_name_files, lines)):
             return None
         try:
             _ = text.isascii() or text.decode()

@@ -125,6 +125,11 @@ def _split(path: str) -> list[str]:
     names = [name for name in path.split("/") if name != "."]
     if ".." in names or "" in names or not names:
         raise Complaint(f"{quote(path)} leads out of where files may be, or nowhere", RELATIVE)
+    if any(name.startswith(".") for name in names):  # others may be writing them, for nobody else to read
+        raise Complaint(
+            f"{quote(path)} is hidden: names that begin with a dot are those of unfinished files",
+            "give it a name without the dot",
+        )
     return names
 
 
@@ -169,7 +174,7 @@ def _explain(error: OSError, path: str, name: str, folder: int) -> NoReturn:
             "make it and its folders readable, as with chmod -R a+rX",
         ) from None
     if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
-        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        mode = _mode(name, folder, path)
         if stat.S_ISLNK(mode):
             raise Complaint(
                 f"{quote(path)} goes through a link ({quote(name)})", "put the file itself there, not a link"
@@ -180,8 +185,19 @@ def _explain(error: OSError, path: str, name: str, folder: int) -> NoReturn:
     raise error
 
 
+def _mode(name: str, folder: int, path: str) -> int:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        raise _changed(path) from None
+
+
+def _changed(path: str) -> TryLater:
+    return TryLater(f"{quote(path)} was changed while it was read", "it is read once it stays as it is")
+
+
 def _require_file(found: os.stat_result, path: str) -> None:
-    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
         return
     fix = "put the file itself in its place"
     if stat.S_ISREG(found.st_mode):
