@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from batchbox.core.budget import Budget
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 
@@ -70,15 +71,6 @@ class Notice:
     command: tuple[str, ...] = ()
     url: str = ""
     secret_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What may be spent, in US dollars and requests; None is without limit."""
-
-    cost_per_file: float | None = None
-    cost_per_day: float | None = None
-    requests_per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from batchbox.core.budget import Budget
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Budget, Notice, OutputForm, Queue, QueueRules
+from batchbox.queues import Notice, OutputForm, Queue, QueueRules
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"

@@ -113,7 +113,7 @@ def test_a_stem_that_is_taken_is_numbered(taken: set[str], expected: str) -> Non
 
 def test_the_names_of_a_stem_are_those_that_were_promised() -> None:
     """Producers wait for these very names."""
-    assert names_of("a") == ("a.results.jsonl", "a.errors.jsonl", "a.receipt.json")
+    assert names_of("a") == ("a.results.jsonl", "a.errors.jsonl", "a.receipt.json", "a.held.json")
     assert (results_name("a"), receipt_name("a")) == (names_of("a")[0], names_of("a")[2])
     assert rejected_name("a", ".csv") == "a.csv"
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from functools import reduce
-from math import floor, log10
+from math import ceil, floor, log10
 
 from batchbox.core.manifest import Estimate, Part
 
 CENT = 0.01
+FINEST = 10_000  # parts of a dollar that are told
 
 
 def spell_usd(dollars: float) -> str:
@@ -14,6 +15,11 @@ def spell_usd(dollars: float) -> str:
     if dollars >= CENT or dollars <= 0:
         return f"{dollars:,.4f} USD"
     return f"{dollars:.{1 - floor(log10(dollars))}f} USD"
+
+
+def spell_most(dollars: float) -> str:
+    """Write a sum that is the most that may be spent: rounded up."""
+    return spell_usd(ceil(dollars * FINEST) / FINEST if dollars >= CENT else dollars)
 
 
 NOTHING = Estimate(input_tokens=0, output_tokens=0, cost_usd=0.0, unbatched_usd=0.0)

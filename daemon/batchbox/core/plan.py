@@ -25,8 +25,10 @@ from batchbox.core.actions import (
     Recover,
     Risky,
     Submit,
+    Withhold,
 )
 from batchbox.core.backoff import Backoff
+from batchbox.core.budget import Purse
 from batchbox.core.commands import STOPPABLE
 from batchbox.core.manifest import JobId, Manifest, Part
 from batchbox.core.states import FINAL, HELD, JobState, PartState
@@ -64,6 +66,7 @@ class View:
     doubts: Mapping[tuple[JobId, PartKey], Doubt] = field(default_factory=dict)
     risky: AbstractSet[JobId] = frozenset()  # jobs with a risky step under way
     suspects: AbstractSet[JobId] = frozenset()  # jobs in whose step a process has died
+    purse: Purse = field(default_factory=Purse)
 
 
 def plan(view: View) -> Iterator[Action]:
@@ -119,7 +122,20 @@ def watched(job: Manifest) -> Iterator[str]:
             yield from part.candidates
 
 
-_ORDER = (Recover, LoseSight, CallOff, Park, Publish, CancelBatch, Collect, Prove, Look, Submit, Ingest)
+_ORDER = (
+    Recover,
+    LoseSight,
+    CallOff,
+    Park,
+    Withhold,
+    Publish,
+    CancelBatch,
+    Collect,
+    Prove,
+    Look,
+    Submit,
+    Ingest,
+)
 _RANKS: dict[type, int] = {kind: rank for rank, kind in enumerate(_ORDER)}
 
 
@@ -147,7 +163,17 @@ def for_job(view: View, job: Manifest) -> Iterator[JobAction]:
             yield Park(job.job)
         case JobState.RUNNING:
             actions = [action for part in job.parts for action in _for_part(view, job, part)]
-            yield from sorted(actions, key=rank)[:1]
+            yield from _keep_budget(view, job, sorted(actions, key=rank)[:1])
+
+
+def _keep_budget(view: View, job: Manifest, due: list[JobAction]) -> Iterator[JobAction]:
+    """Yield what is *due*; but where a job would begin to be sent that may not, that it is withheld."""
+    for action in due:
+        excess = view.purse.judge(job) if isinstance(action, Submit) else ()
+        if excess:
+            yield Withhold(job.job, excess)
+        elif excess is not None:
+            yield action
 
 
 def _for_part(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:

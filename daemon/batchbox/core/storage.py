@@ -163,8 +163,11 @@ class Spool(Protocol):
     def dismiss(self, name: str) -> None:
         """Forget a command that was carried out."""
 
-    def is_taken(self, queue: str, stem: str) -> bool:
-        """Say whether the outbox holds a name of that stem."""
+    def finished(self, date: str) -> Iterable[Manifest]:
+        """Return the jobs that were archived on that day, as far as they can be read."""
+
+    def is_taken(self, queue: str, stem: str, own: Container[str] = ()) -> bool:
+        """Say whether the outbox holds a name of that stem, other than those that are the asker's *own*."""
 
     def free_bytes(self) -> int:
         """Return the room that is left."""

@@ -16,11 +16,12 @@ from batchbox.core.errors import Damaged, Offline, Stop, TryLater
 from batchbox.core.manifest import JobId
 from batchbox.core.settle import Incoming
 from batchbox.core.storage import Stored
+from batchbox.engine.accounts import Accounts
 from batchbox.engine.claim import claim
 from batchbox.engine.context import Context
 from batchbox.engine.health import Health
 from batchbox.engine.intake import Intake
-from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked, Upkept
+from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked, Upkept, attempt
 from batchbox.engine.memory import FASTEST_POLL, Memory
 from batchbox.engine.perils import Perils
 from batchbox.engine.poll import Polled, tell_poll
@@ -64,6 +65,7 @@ class Loop:
         self.memory = Memory()
         self._roster = Roster(ctx, self.memory)
         self._perils = Perils(ctx, self.memory)
+        self._accounts = Accounts(ctx, self.memory)
         self._upkeep = Upkeep(ctx, self.memory, mailbox, start)
         self._agenda = Agenda()
         self._next_scan = 0.0
@@ -92,6 +94,7 @@ class Loop:
         try:
             self._ctx.spool.check()
             self._look()
+            self._accounts.update()
         except (Offline, OSError) as error:
             self._go_offline(str(error), getattr(error, "fix", "see whether the disk is there and whole"))
         else:
@@ -188,7 +191,7 @@ class Loop:
         ctx, mailbox, memory = self._ctx, self._mailbox, self.memory
         if isinstance(action, actions.Poll):
             memory.polling = True
-            self._start(lambda: mailbox.put(_attempt(action, lambda: perform_poll(ctx, action))))
+            self._start(lambda: mailbox.put(attempt(action, lambda: perform_poll(ctx, action))))
             return
         stored = memory.jobs[action.job]
         briefing = Briefing(
@@ -201,7 +204,7 @@ class Loop:
         if isinstance(action, actions.Risky):
             self._perils.begin(action.job)
         memory.submitting = memory.submitting or isinstance(action, actions.Submit)
-        self._start(lambda: mailbox.put(_attempt(action, lambda: perform(ctx, action, stored, briefing))))
+        self._start(lambda: mailbox.put(attempt(action, lambda: perform(ctx, action, stored, briefing))))
 
     def _take_in(self, mail: Mail) -> None:
         match mail:
@@ -290,10 +293,3 @@ class Loop:
             self._tell()
         for job in list(self.memory.risky):
             self._perils.end(job)
-
-
-def _attempt(action: actions.Action, work: Callable[[], object]) -> Finished:
-    try:
-        return Finished(action, result=work())
-    except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it
-        return Finished(action, error=error)

@@ -3,7 +3,7 @@
 Signals, the watcher and finished steps put mail in and do nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -36,6 +36,14 @@ class Finished:
     action: Action
     result: object = None
     error: Exception | None = None
+
+
+def attempt(action: Action, work: Callable[[], object]) -> Finished:
+    """Do *work*; return how it ended."""
+    try:
+        return Finished(action, result=work())
+    except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it
+        return Finished(action, error=error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from batchbox.core.actions import PartKey
 from batchbox.core.backoff import Backoff
+from batchbox.core.budget import Books, Purse
 from batchbox.core.deadlines import RETAINED, Deadline
 from batchbox.core.manifest import JobId, Manifest
 from batchbox.core.plan import Doubt, View
@@ -49,6 +50,8 @@ class Memory:
         self.horizon: Horizon | None = None
         self.deadlines: list[Deadline] = []  # as of the last look, those that are still there
         self.archives: Mapping[Archive, Totals] = {}
+        self.books = Books()
+        self.purse = Purse()
         self.submitting = False
         self.polling = False
         self.next_poll = 0.0
@@ -59,6 +62,7 @@ class Memory:
         self.drop(job.job)
         self.jobs[job.job] = stored
         self._manifests[job.job] = job
+        self.books.note(job)
         self._names[_name(job)] += 1
         in_doubt = {(job.job, part.key) for part in job.parts if part.state is PartState.IN_DOUBT}
         for key in in_doubt:
@@ -172,6 +176,7 @@ class Memory:
             doubts=self.doubts,
             risky=self.risky,
             suspects=self.suspects,
+            purse=self.purse,
         )
 
 
