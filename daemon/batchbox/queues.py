@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from batchbox.core.budget import Budget
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 
@@ -90,7 +89,6 @@ class QueueRules:
     priority: Priority
     max_priority: Priority
     require_ok: bool
-    budget: Budget  # of this queue alone; what holds over all is another
     count_requests: int
     max_unpacked_bytes: int
     notice: Notice

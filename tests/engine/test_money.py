@@ -78,6 +78,10 @@ def test_released(start: Start, sandbox: Sandbox) -> None:
     assert receipt["held"]["approved_at"]
     assert receipt["held"]["approved_by"]
     assert Receipt.model_validate(receipt).estimate
+    engine.run_for(120)
+    (spent,) = health(engine)["spent"]
+    assert (spent["queue"], spent["max_cost_usd"], spent["requests"]) == (None, 0.0, 1)
+    assert spent["cost_usd"] == receipt["cost_usd"] > 0
     assert names(engine) == ["a.held.json", "a.receipt.json", "a.results.jsonl"]
     check_promises(engine, sandbox)
 

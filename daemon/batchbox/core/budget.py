@@ -13,9 +13,10 @@ back), counts for the present day.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from batchbox.core.figures import estimate_job, spell_most
-from batchbox.core.manifest import JobId, Manifest, Part
+from batchbox.core.figures import estimate_job, name_unpriced, spell_most
+from batchbox.core.manifest import Estimate, JobId, Manifest, Part
 from batchbox.core.states import PartState
 
 NANO = 1e9  # sums are whole billionths of a dollar: what is taken off again leaves nothing behind
@@ -48,13 +49,14 @@ class Excess:
     spent: float
     wanted: float | None
     queue: str = ""
+    why_unknown: str = ""
 
     def __str__(self) -> str:
         is_money = "cost" in self.setting
         limit, spent = (_spell(number, is_money) for number in (self.limit, self.spent))
         name = f"{self.setting}{f' of queue {self.queue}' if self.queue else ''}: {limit}"
         if self.wanted is None:
-            return f"what it may cost is not known, and there is a limit ({name})"
+            return f"what it may cost is not known, as {self.why_unknown}, and there is a limit ({name})"
         wanted = _spell(self.wanted, is_money)
         what = f"it may cost up to {wanted}" if is_money else f"it has {wanted}"
         before = f", with {spent} of this day before it" if self.spent else ""
@@ -176,25 +178,33 @@ class Purse:
             return ()
         if is_daily and not self.is_complete:
             return None
-        return tuple(self._find(job, own))
-
-    def _find(self, job: Manifest, own: Budget) -> Iterator[Excess]:
-        estimate = estimate_job(job.parts)
-        cost = estimate.cost_usd if estimate else None
         requests = sum(part.requests for part in job.parts)
-        queue = job.source.queue
-        yield from _exceed("max_cost_per_file", own.cost_per_file, 0.0, cost, "")
+        return tuple(self.weigh(job.source.queue, estimate_job(job.parts), requests))
+
+    def weigh(self, queue: str, estimate: Estimate | None, requests: int) -> Iterator[Excess]:
+        """Yield what so many *requests* in *queue* would exceed."""
+        own, cost = self.own.get(queue, self.usual), estimate.cost_usd if estimate else None
+        why = name_unpriced(estimate) if cost is None else ""
+        limits = [("max_cost_per_file", own.cost_per_file, 0.0, cost, "")]
         for budget, whose in ((own, queue), (self.over_all, None)):
-            if budget.is_daily:
-                spent = self.books.spent(self.day, whose)
-                name = whose or ""
-                yield from _exceed("max_cost_per_day", budget.cost_per_day, spent.cost_usd, cost, name)
-                limit, before = budget.requests_per_day, spent.requests
-                yield from _exceed("max_requests_per_day", limit, before, requests, name)
+            spent = self.books.spent(self.day, whose)
+            limits.append(("max_cost_per_day", budget.cost_per_day, spent.cost_usd, cost, whose or ""))
+            limits.append(
+                ("max_requests_per_day", budget.requests_per_day, spent.requests, requests, whose or "")
+            )
+        for setting, limit, before, wanted, name in limits:
+            if limit is not None and (wanted is None or before + wanted > limit):
+                yield Excess(setting, limit, before, wanted, name, why)
 
+    def tell(self) -> list[dict[str, Any]]:
+        """Return what was spent today of each budget for a day, for a program."""
+        if not self.is_complete:
+            return []
+        budgets: list[tuple[str | None, Budget]] = [*self.own.items(), (None, self.over_all)]
+        return [self._tell(name, one) for name, one in budgets if one.is_daily]
 
-def _exceed(
-    setting: str, limit: float | None, spent: float, wanted: float | None, queue: str
-) -> Iterator[Excess]:
-    if limit is not None and (wanted is None or spent + wanted > limit):
-        yield Excess(setting, limit, spent, wanted, queue)
+    def _tell(self, queue: str | None, budget: Budget) -> dict[str, Any]:
+        spent = self.books.spent(self.day, queue)
+        facts = {"queue": queue, "day": self.day, "cost_usd": round(spent.cost_usd, 8)}
+        facts |= {"max_cost_usd": budget.cost_per_day, "requests": spent.requests}
+        return facts | {"max_requests": budget.requests_per_day}

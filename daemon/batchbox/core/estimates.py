@@ -123,12 +123,14 @@ def _estimate_tier(model: str, sums: Spent, price: Price, scale: float) -> Estim
     scaled = Spent()
     scaled.requests, scaled.output_tokens = sums.requests, sums.output_tokens
     scaled.input_tokens = round(sums.input_tokens * scale)
+    cost = price(model, scaled, True)
     return Estimate(
         input_tokens=scaled.input_tokens,
         output_tokens=scaled.output_tokens,
-        cost_usd=price(model, scaled, True),
+        cost_usd=cost,
         unbatched_usd=price(model, scaled, False),
         models=(model,),
+        unpriced=(model,) if cost is None else (),
     )
 
 

@@ -36,7 +36,7 @@ class Accounts:
         """Bring the purse up to the present settings, day and jobs."""
         settings = self._ctx.settings
         if settings is not self._settings:
-            self._settings, self._limits = settings, _read_limits(settings)
+            self._settings, self._limits = settings, settings.purse()
             self._memory.purse = self._limits
             if not self._limits.is_daily:
                 self._memory.books, self._unread = Books(), None
@@ -86,9 +86,3 @@ class Accounts:
                 self._memory.books.note(job)
         if len(some) < READ_AT_ONCE:
             self._unread = None
-
-
-def _read_limits(settings: Settings) -> Purse:
-    own = {queue: settings.for_queue(queue).budget for queue in settings.queue}
-    usual = settings.model_copy(update={"queue": {}}).for_queue("").budget
-    return Purse(own=own, usual=usual, over_all=settings.budget())
