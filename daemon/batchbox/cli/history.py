@@ -46,10 +46,10 @@ def _collect(job: Manifest, reason: Reason | None) -> Iterator[Happening]:
     yield Happening(job.taken_at, f"taken, {job.source.size:,} bytes")
     if job.checked_at and job.input:
         yield _tell_check(job)
+    for decision in job.decisions:  # before what came of them in the same second
+        yield from _tell_decision(decision)
     for part in sorted(job.parts, key=lambda one: one.key):
         yield from _tell_part(part)
-    for decision in job.decisions:
-        yield from _tell_decision(decision)
     if job.cancel_asked_at:
         yield Happening(job.cancel_asked_at, "asked to be canceled")
     if reason:

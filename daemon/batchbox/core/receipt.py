@@ -18,11 +18,11 @@ SENTENCES = {
     "rejected": "The file has mistakes, so nothing was sent: correct what is told below and drop it again.",
 }
 
-HELD = "Nothing of the file was sent yet: it may cost more than is allowed, and waits for somebody's word."
+HELD = "Nothing of the file was sent yet: it would exceed what may be spent, and waits for somebody's word."
 WHAT_TO_DO = (
     "Wait, or ask whoever runs batchbox to approve of it: batchbox release {job}. It is sent then, and its "
     "answers come as always. To have it canceled: batchbox cancel {job}. A file with fewer requests, shorter "
-    "prompts or a smaller max_tokens may cost less."
+    "prompts or a smaller max_tokens may fit."
 )
 
 
