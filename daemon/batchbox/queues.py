@@ -82,15 +82,6 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """What may be spent, in US dollars and requests; None is without limit."""
-
-    cost_per_file: float | None = None
-    cost_per_day: float | None = None
-    requests_per_day: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class QueueRules:
     """What holds for one queue, all told. *is_refused*: nobody declared it, and such are not used."""
 
@@ -107,7 +98,6 @@ class QueueRules:
     priority: Priority
     max_priority: Priority
     require_ok: bool
-    budget: Budget  # of this queue alone; what holds over all is another
     count_requests: int
     max_unpacked_bytes: int
     notice: Notice

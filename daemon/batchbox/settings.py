@@ -17,11 +17,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from batchbox.core.budget import Budget, Purse
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Budget, Notice, OutputForm, Prompt, Queue, QueueRules
+from batchbox.queues import Notice, OutputForm, Prompt, Queue, QueueRules
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"
@@ -219,11 +220,6 @@ class Settings(BaseSettings):
             priority=usual,
             max_priority=min(own.max_priority or usual, usual, key=lambda one: one.rank),
             require_ok=_first(own.require_ok, self.require_ok),
-            budget=Budget(
-                _first(own.max_cost_per_file, self.max_cost_per_file),
-                own.max_cost_per_day,
-                own.max_requests_per_day,
-            ),
             count_requests=_first(own.count_requests, self.count_requests),
             max_unpacked_bytes=self.max_unpacked_bytes,
             notice=self._notice(own),
@@ -235,9 +231,15 @@ class Settings(BaseSettings):
         secret_file = _first(own.notify_secret_file, self.notify_secret_file)
         return Notice(tuple(command or ()), url or "", secret_file)
 
-    def budget(self) -> Budget:
-        """Return what may be spent over all queues."""
-        return Budget(None, self.max_cost_per_day, self.max_requests_per_day)
+    def purse(self) -> Purse:
+        """Return what may be spent, by queue and over all."""
+        own = {queue: self._budget(table) for queue, table in self.queue.items()}
+        over_all = Budget(None, self.max_cost_per_day, self.max_requests_per_day)
+        return Purse(own=own, usual=self._budget(Queue()), over_all=over_all)
+
+    def _budget(self, own: Queue) -> Budget:
+        cost_per_file = _first(own.max_cost_per_file, self.max_cost_per_file)
+        return Budget(cost_per_file, own.max_cost_per_day, own.max_requests_per_day)
 
     def retention(self, archive: Archive) -> Retention:
         """Return what is kept in done/ or in rejected/, and for how long."""

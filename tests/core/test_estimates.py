@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchbox.core.estimates import Reckoning, count_tokens
+from batchbox.core.estimates import Reckoning, Sample, count_tokens, pick
 from batchbox.core.figures import NOTHING, add_estimates, estimate_job, share, spell_usd
 from batchbox.core.lines import Request
 from batchbox.core.manifest import Estimate
@@ -100,13 +100,29 @@ def test_tiers_are_priced_apart() -> None:
     assert told == [2, 1]
 
 
-def test_scale() -> None:
-    """What the API counted in a sample corrects the input, and nothing else."""
-    reckoning = Reckoning(lambda _model: ())
-    reckoning.add([ask("m", 100)])
-    usual, half = reckoning.estimate(price), reckoning.estimate(price, 0.5)
-    assert half.input_tokens == round(usual.input_tokens / 2)
+def test_sample() -> None:
+    """What the API counted corrects the input of the same model, of others by what all show; nothing else."""
+    reckoning, sample = Reckoning(lambda _model: ()), Sample()
+    reckoning.add([ask("m", 100), ask("m", 100)])
+    usual = reckoning.estimate(price)
+    assert reckoning.estimate(price, sample) == usual
+    counted = count_tokens(ask("m", 1).params)
+    sample.add(bytes(ask("m", 1).params), counted // 2)
+    sample.add(bytes(ask("n", 1).params), counted * 3)
+    half = reckoning.estimate(price, sample)
+    assert half.input_tokens == pytest.approx(usual.input_tokens / 2, rel=0.1)
     assert half.output_tokens == usual.output_tokens
+    assert (sample.size, sample.scale("n")) == (2, 3.0)
+    assert sample.scale("o") == pytest.approx(1.75, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted", "picked"),
+    [(10, 2, [2, 7]), (10, 1, [5]), (3, 9, [0, 1, 2]), (0, 5, []), (5, 0, []), (1, 1, [0])],
+)
+def test_pick(total: int, wanted: int, picked: list[int]) -> None:
+    """A sample is spread over the whole file, and never holds a request twice."""
+    assert pick(total, wanted) == picked
 
 
 ONE = Estimate(input_tokens=10, output_tokens=20, cost_usd=0.5, unbatched_usd=1.0, models=("m",))

@@ -114,7 +114,7 @@ def test_a_stem_that_is_taken_is_numbered(taken: set[str], expected: str) -> Non
 def test_the_names_of_a_stem_are_those_that_were_promised() -> None:
     """Producers wait for these very names."""
     answers = tuple(f"a.answers.{ending}" for ending in ("jsonl", "csv", "tsv", "txt", "md"))
-    assert names_of("a") == ("a.results.jsonl", *answers, "a.errors.jsonl", "a.receipt.json")
+    assert names_of("a") == ("a.results.jsonl", *answers, "a.errors.jsonl", "a.held.json", "a.receipt.json")
     assert (results_name("a"), receipt_name("a")) == (names_of("a")[0], names_of("a")[-1])
     assert rejected_name("a", ".csv") == "a.csv"
 

@@ -54,7 +54,10 @@ def test_any_waits_for_a_call_to_which_the_fault_can_happen() -> None:
     [
         ({"at": "create", "fault": "explode"}, "known faults: clean, refuse, drop_before"),
         ({"at": "create"}, "fault: None is not known"),
-        ({"at": "submit", "fault": "late"}, "known: cancel, create, delete, list, results, retrieve, any"),
+        (
+            {"at": "submit", "fault": "late"},
+            "known: cancel, count, create, delete, list, results, retrieve, any",
+        ),
         ({"at": "create", "fault": "cut"}, "known: results, any"),
         ({"at": "create", "fault": "refuse"}, "missing required field `status`; known details: early"),
         ({"at": "create", "fault": "refuse", "status": 200}, ">= 400"),

@@ -62,6 +62,10 @@ class Clock:
         """Let *seconds* pass."""
         self.seconds += seconds
 
+    def set_back(self, seconds: float) -> None:
+        """Let the time of day, and nothing else, be *seconds* earlier."""
+        self._start -= timedelta(seconds=seconds)
+
 
 class PassingMailbox(Mailbox):
     """Lets the clock pass where the loop would wait. *pause* is called between two turns."""

@@ -10,10 +10,13 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
+from batchbox.cli.costs import begin_reckoning, describe_estimate, price_requests, read_estimate
 from batchbox.cli.options import JsonOption, SpoolOption
 from batchbox.cli.page import say, tell, tell_json
 from batchbox.core.checkup import count
 from batchbox.core.errors import BAD_SETTINGS, NO_SPOOL, NOT_ALL_WELL, Stop, TryLater, Unfit
+from batchbox.core.estimates import Reckoning
+from batchbox.core.figures import write_estimate
 from batchbox.core.forms import FORMS, HIDDEN, form_of
 from batchbox.core.manifest import Mistake
 from batchbox.core.names import show
@@ -62,21 +65,25 @@ def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> 
 
 def _read(file: BinaryIO, path: Path, queue: str, settings: Settings, spool: Path | None) -> dict[str, Any]:
     rules = settings.for_queue(queue)
+    sizes, reckoning = (settings.max_part_requests, settings.max_part_bytes), begin_reckoning()
     folder = rules.files and (spool or Path()) / rules.files
     places = find_places_beside(path, queue, folder, settings.queue.keys() - {queue})
     fetch = Attachments(places, sees_writers=False).read
     with tempfile.TemporaryFile() as temp:
         lines = _convert(file, temp, os.fsencode(path.name), queue, settings)
-        reading, parts = measure(lines, rules, settings.max_part_requests, settings.max_part_bytes, fetch)
+        reading, parts = measure(lines, rules, *sizes, fetch=fetch, reckoning=reckoning)
     found = reading.conclude()
+    would_send = bool(parts) and (rules.skips_bad_lines or not reading.mistakes_total)
+    money = _reckon(reckoning, queue, settings, found.requests) if would_send else {}
     return {
-        "would_send": bool(parts) and (rules.skips_bad_lines or not reading.mistakes_total),
+        "would_send": would_send,
         "lines": found.lines,
         "requests": found.requests,
         "parts": [{"requests": requests, "bytes": size} for requests, size in parts],
         "bytes": sum(size for _, size in parts),
         "mistakes_total": reading.mistakes_total,
         "mistakes": [mistake.model_dump(exclude_none=True) for mistake in reading.mistakes],
+        **money,
     }
 
 
@@ -100,10 +107,21 @@ def _refuse(mistake: Mistake) -> dict[str, Any]:
     return counts | {"mistakes_total": 1, "mistakes": [mistake.model_dump(exclude_none=True)]}
 
 
+def _reckon(reckoning: Reckoning, queue: str, settings: Settings, requests: int) -> dict[str, Any]:
+    """Return what it may cost, and what it would be held for on a day on which nothing else is sent."""
+    estimate = price_requests(reckoning)
+    excess = settings.purse().weigh(queue, estimate, requests)
+    return {"estimate": describe_estimate(estimate), "would_be_held": list(map(str, excess))}
+
+
 def _tell(report: dict[str, Any]) -> None:
     if report["would_send"]:
         requests, parts = count(report["requests"], "request"), count(len(report["parts"]), "part")
         tell(f"{report['file']}: would send {requests} in {parts}, {report['bytes']:,} bytes", "")
+        for line in write_estimate(read_estimate(report["estimate"])):
+            tell(line)
+        for reason in report["would_be_held"]:
+            tell(f"it would be held until somebody releases it: {reason}")
     if not report["mistakes_total"]:
         return
     consequence = "those lines would be skipped" if report["would_send"] else "nothing would be sent"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from batchbox.cli.doing import describe, moment
 from batchbox.core.checkup import count
+from batchbox.core.figures import estimate_job, write_estimate
 from batchbox.core.manifest import Decision, Manifest, Part
 from batchbox.core.receipt import compose_receipt
 from batchbox.core.states import UNANSWERED, JobState
@@ -45,10 +46,10 @@ def _collect(job: Manifest, reason: Reason | None) -> Iterator[Happening]:
     yield Happening(job.taken_at, f"taken, {job.source.size:,} bytes")
     if job.checked_at and job.input:
         yield _tell_check(job)
+    for decision in job.decisions:  # before what came of them in the same second
+        yield from _tell_decision(decision)
     for part in sorted(job.parts, key=lambda one: one.key):
         yield from _tell_part(part)
-    for decision in job.decisions:
-        yield from _tell_decision(decision)
     if job.cancel_asked_at:
         yield Happening(job.cancel_asked_at, "asked to be canceled")
     if reason:
@@ -62,8 +63,10 @@ def _tell_check(job: Manifest) -> Happening:
     found = count(job.mistakes_total, "mistake") if job.mistakes_total else "no mistakes"
     in_parts = f" in {parts:,} parts" if parts > 1 else ""
     requests = count(job.input.requests if job.input else 0, "request")
-    mistakes = tuple(f"{one.place}: {one.problem}; {one.fix}" for one in job.mistakes)
-    return Happening(job.checked_at, f"checked, {requests}{in_parts}, {found}", mistakes)
+    more = [f"{one.place}: {one.problem}; {one.fix}" for one in job.mistakes]
+    if estimate := estimate_job(job.parts):
+        more.append("; ".join(write_estimate(estimate)))
+    return Happening(job.checked_at, f"checked, {requests}{in_parts}, {found}", tuple(more))
 
 
 def _tell_part(part: Part) -> Iterator[Happening]:

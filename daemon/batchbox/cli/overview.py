@@ -9,6 +9,7 @@ from batchbox.cli.kept import write_archives, write_deadlines
 from batchbox.cli.page import WIDTH, flow, harmless, measure, pad
 from batchbox.core.commands import FLAGS, read_command
 from batchbox.core.condition import name_stage
+from batchbox.core.figures import spell_most
 from batchbox.core.manifest import Manifest
 from batchbox.spool.health import Progress, Trouble
 from batchbox.spool.survey import Asked, Glance, HeldJob, Survey, is_hidden
@@ -25,6 +26,7 @@ def write_overview(found: Survey, now: datetime) -> Iterator[str]:
     yield from _write_inbox(found)
     yield from _write_jobs(found, now)
     yield from _write_held(found, now)
+    yield from _write_spent(found)
     yield from write_deadlines(found, now)
     yield f"Finished: {found.finished:,}, in done/; their answers are in outbox/"
     yield from write_archives(found)
@@ -142,6 +144,19 @@ def _write_held(found: Survey, now: datetime) -> Iterator[str]:
         yield from flow(one.problem, "    ")
         yield from flow(one.fix, "    ")
     yield from _write_rest(total)
+
+
+def _write_spent(found: Survey) -> Iterator[str]:
+    for one in found.health.spent:
+        parts = []
+        if one.max_cost_usd is not None:
+            parts.append(f"{spell_most(one.cost_usd)} of {spell_most(one.max_cost_usd)}")
+        if one.max_requests is not None:
+            parts.append(f"{one.requests:,} of {one.max_requests:,} requests")
+        whose = f" by queue {one.queue}" if one.queue else ""
+        yield from flow(f"Today (UTC), spent or promised{whose}: {', '.join(parts)}", "")
+    if found.health.spent:
+        yield ""
 
 
 def name_held(held: HeldJob) -> str:

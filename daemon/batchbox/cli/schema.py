@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from batchbox.core.answers import Answer
 from batchbox.core.manifest import SCHEMA, Manifest
-from batchbox.core.shapes import Receipt
+from batchbox.core.shapes import Notice, Receipt
 from batchbox.settings import Settings
 from batchbox.spool.health import Health
 from batchbox.spool.manifests import CHECKSUM
@@ -22,6 +22,7 @@ class Shape(StrEnum):
     MANIFEST = "manifest"
     SETTINGS = "settings"
     RECEIPT = "receipt"
+    HELD = "held"
     HEALTH = "health"
     ANSWERS = "answers"
 
@@ -40,6 +41,8 @@ def describe(shape: Shape) -> dict[str, Any]:
             found = Settings.model_json_schema()
         case Shape.RECEIPT:
             found = Receipt.model_json_schema()
+        case Shape.HELD:
+            found = Notice.model_json_schema()
         case Shape.HEALTH:
             found = Health.model_json_schema()
         case Shape.MANIFEST:

@@ -66,6 +66,7 @@ def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
             | {"since": held.since}
             for held in found.held
         ],
+        "spent": [_dump(one) for one in found.health.spent],
         **describe_kept(found, now),
         "finished": found.finished,
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from batchbox.core.budget import Excess
 from batchbox.core.manifest import JobId
 from batchbox.core.storage import Batch
 
@@ -82,6 +83,14 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class Withhold:
+    """Put a job aside before any of it was sent: it would exceed what may be spent."""
+
+    job: JobId
+    excess: tuple[Excess, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CallOff:
     """End what a person canceled and is not at the API."""
 
@@ -105,7 +114,18 @@ class Poll:
 
 
 JobAction = (
-    Ingest | Submit | Recover | Look | Prove | LoseSight | CallOff | CancelBatch | Collect | Publish | Park
+    Ingest
+    | Submit
+    | Recover
+    | Look
+    | Prove
+    | LoseSight
+    | CallOff
+    | CancelBatch
+    | Collect
+    | Publish
+    | Park
+    | Withhold
 )
 # what depends on a file's or an answer's content, and so may always end the process in the same way
 Risky = Ingest | Collect | Publish

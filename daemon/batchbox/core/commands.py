@@ -65,6 +65,8 @@ def decide(job: Manifest, command: Command, at: str) -> Manifest:
     """Return *job* as a person wants it; *at* is the time of day, for people."""
     if command.verb is Verb.CANCEL:
         return job.model_copy(update={"cancel_asked_at": job.cancel_asked_at or at})
+    if command.verb is Verb.RELEASE and job.excess:
+        job = job.model_copy(update={"approved_at": at})
     for part in job.parts:
         job = job.with_part(_decide_part(part, command))
     return job

@@ -111,10 +111,11 @@ class Reckoning:
         """Begin again."""
         self._sums.clear()
 
-    def estimate(self, price: Price, scale: float = 1.0) -> Estimate:
-        """Return what they may use and cost; *scale*: input tokens by the API's count for each of ours."""
+    def estimate(self, price: Price, sample: "Sample | None" = None) -> Estimate:
+        """Return what they may use and cost, corrected by what the API counted in a *sample* of them."""
         tiers = ((_read_model(model), sums) for (model, _), sums in self._sums.items())
-        found = (_estimate_tier(model, sums, price, scale) for model, sums in tiers)
+        scale = sample.scale if sample else lambda _model: 1.0
+        found = (_estimate_tier(model, sums, price, scale(model)) for model, sums in tiers)
         return reduce(add_estimates, found, NOTHING)
 
 
@@ -122,18 +123,56 @@ def _estimate_tier(model: str, sums: Spent, price: Price, scale: float) -> Estim
     scaled = Spent()
     scaled.requests, scaled.output_tokens = sums.requests, sums.output_tokens
     scaled.input_tokens = round(sums.input_tokens * scale)
+    cost = price(model, scaled, True)
     return Estimate(
         input_tokens=scaled.input_tokens,
         output_tokens=scaled.output_tokens,
-        cost_usd=price(model, scaled, True),
+        cost_usd=cost,
         unbatched_usd=price(model, scaled, False),
         models=(model,),
+        unpriced=(model,) if cost is None else (),
     )
 
 
-def _read_model(model: bytes) -> str:
+def _read_model(model: Json) -> str:
     """Return the name that *model* spells in JSON; empty if that is none."""
     try:
         return msgspec.json.decode(model, type=str)
     except msgspec.DecodeError:
         return ""
+
+
+class Sample:
+    """Requests that the API has counted: by how much it counts more or less than is reckoned here."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[int, int]] = {}
+        self.size = 0
+
+    def add(self, params: bytes, tokens: int) -> None:
+        """Note that the API counts so many *tokens* in a request of these *params*."""
+        model, reckoned = _read_model(_models.decode(params).model), count_tokens(params)
+        before = self._sums.get(model, (0, 0))
+        self._sums[model] = (before[0] + reckoned, before[1] + tokens)
+        self.size += 1
+
+    def scale(self, model: str) -> float:
+        """Return tokens by the API's count for each of ours; of all models, where *model* is not in it."""
+        reckoned, counted = self._sums.get(model) or (
+            sum(one for one, _ in self._sums.values()),
+            sum(one for _, one in self._sums.values()),
+        )
+        return counted / reckoned if reckoned else 1.0
+
+
+class _Params(msgspec.Struct):
+    model: msgspec.Raw
+
+
+_models = msgspec.json.Decoder(_Params)
+
+
+def pick(total: int, wanted: int) -> list[int]:
+    """Return *wanted* of *total* numbers, or all of them if they are fewer, spread evenly and in order."""
+    wanted = min(total, wanted)
+    return [(2 * turn + 1) * total // (2 * wanted) for turn in range(wanted)]

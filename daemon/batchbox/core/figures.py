@@ -1,12 +1,13 @@
 """Figures: estimates added up and shared out, and sums of money as people read them. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import reduce
-from math import floor, log10
+from math import ceil, floor, log10
 
 from batchbox.core.manifest import Estimate, Part
 
 CENT = 0.01
+FINEST = 10_000  # parts of a dollar that are told
 
 
 def spell_usd(dollars: float) -> str:
@@ -14,6 +15,30 @@ def spell_usd(dollars: float) -> str:
     if dollars >= CENT or dollars <= 0:
         return f"{dollars:,.4f} USD"
     return f"{dollars:.{1 - floor(log10(dollars))}f} USD"
+
+
+def spell_most(dollars: float) -> str:
+    """Write a sum that is the most that may be spent: rounded up."""
+    return spell_usd(ceil(dollars * FINEST) / FINEST if dollars >= CENT else dollars)
+
+
+def name_unpriced(estimate: Estimate | None) -> str:
+    """Say why it is not known what something may cost."""
+    if estimate is None:
+        return "an older batchbox checked it, which did not reckon"
+    names = (name or "a model without a name" for name in estimate.unpriced)
+    return f"no price is known for {' and '.join(names)}"
+
+
+def write_estimate(estimate: Estimate) -> Iterator[str]:
+    """Yield *estimate* in sentences."""
+    yield f"about {estimate.input_tokens:,} tokens in, up to {estimate.output_tokens:,} out (max_tokens)"
+    if estimate.cost_usd is None:
+        yield f"what it may cost is not known: {name_unpriced(estimate)}"
+        return
+    without = estimate.unbatched_usd
+    more = "" if without is None else f"; {spell_most(without)} without batching"
+    yield f"may cost up to {spell_most(estimate.cost_usd)}{more}"
 
 
 NOTHING = Estimate(input_tokens=0, output_tokens=0, cost_usd=0.0, unbatched_usd=0.0)
@@ -26,8 +51,13 @@ def add_estimates(one: Estimate, other: Estimate) -> Estimate:
         output_tokens=one.output_tokens + other.output_tokens,
         cost_usd=_add(one.cost_usd, other.cost_usd),
         unbatched_usd=_add(one.unbatched_usd, other.unbatched_usd),
-        models=tuple(dict.fromkeys((*one.models, *other.models))),
+        models=_unite(one.models, other.models),
+        unpriced=_unite(one.unpriced, other.unpriced),
     )
+
+
+def _unite(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
 
 
 def _add(one: float | None, other: float | None) -> float | None:
@@ -45,6 +75,7 @@ def share(estimate: Estimate | None, requests: int, of: int) -> Estimate | None:
         cost_usd=None if estimate.cost_usd is None else estimate.cost_usd * part,
         unbatched_usd=None if estimate.unbatched_usd is None else estimate.unbatched_usd * part,
         models=estimate.models,
+        unpriced=estimate.unpriced,
     )
 
 

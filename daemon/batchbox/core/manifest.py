@@ -141,6 +141,7 @@ class Estimate(Record):
     cost_usd: float | None
     unbatched_usd: float | None = None  # at most, outside of a batch
     models: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()  # those of them whose price is not known
 
 
 class Part(Record):

@@ -65,6 +65,11 @@ def receipt_name(stem: str) -> str:
     return f"{stem}.receipt.json"
 
 
+def held_name(stem: str) -> str:
+    """Return the name of what tells that a file waits for somebody to approve of its cost."""
+    return f"{stem}.held.json"
+
+
 def rejected_name(stem: str, ending: str) -> str:
     """Return the name of a refused file whose form is told by *ending*."""
     return f"{stem}{ending}"
@@ -73,4 +78,4 @@ def rejected_name(stem: str, ending: str) -> str:
 def names_of(stem: str) -> tuple[str, ...]:
     """Return every outbox name that *stem* stands for."""
     answers = (answers_name(stem, ending) for ending in ANSWERS)
-    return (results_name(stem), *answers, errors_name(stem), receipt_name(stem))
+    return (results_name(stem), *answers, errors_name(stem), held_name(stem), receipt_name(stem))

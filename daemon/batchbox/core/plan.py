@@ -24,8 +24,10 @@ from batchbox.core.actions import (
     Publish,
     Recover,
     Submit,
+    Withhold,
 )
 from batchbox.core.backoff import Backoff
+from batchbox.core.budget import Purse
 from batchbox.core.commands import STOPPABLE
 from batchbox.core.manifest import JobId, Manifest, Part
 from batchbox.core.quota import Quota
@@ -67,6 +69,7 @@ class View:
     suspects: AbstractSet[JobId] = frozenset()  # jobs in whose step a process has died
     resting: Mapping[JobId, float] = field(default_factory=dict)  # until then, others try first
     quota: Quota = field(default_factory=Quota)
+    purse: Purse = field(default_factory=Purse)
 
 
 def plan(view: View) -> Iterator[Action]:
@@ -109,7 +112,20 @@ def watched(job: Manifest) -> Iterator[str]:
             yield from part.candidates
 
 
-_ORDER = (Recover, LoseSight, CallOff, Park, Publish, CancelBatch, Collect, Prove, Look, Submit, Ingest)
+_ORDER = (
+    Recover,
+    LoseSight,
+    CallOff,
+    Park,
+    Withhold,
+    Publish,
+    CancelBatch,
+    Collect,
+    Prove,
+    Look,
+    Submit,
+    Ingest,
+)
 _RANKS: dict[type, int] = {kind: rank for rank, kind in enumerate(_ORDER)}
 
 
@@ -137,7 +153,17 @@ def for_job(view: View, job: Manifest) -> Iterator[JobAction]:
             yield Park(job.job)
         case JobState.RUNNING:
             actions = [action for part in job.parts for action in _for_part(view, job, part)]
-            yield from sorted(actions, key=rank)[:1]
+            yield from _keep_budget(view, job, sorted(actions, key=rank)[:1])
+
+
+def _keep_budget(view: View, job: Manifest, due: list[JobAction]) -> Iterator[JobAction]:
+    """Yield what is *due*; but where a job would begin to be sent that may not, that it is withheld."""
+    for action in due:
+        excess = view.purse.judge(job) if isinstance(action, Submit) else ()
+        if excess:
+            yield Withhold(job.job, excess)
+        elif excess is not None:
+            yield action
 
 
 def _for_part(view: View, job: Manifest, part: Part) -> Iterator[JobAction]:

@@ -1,10 +1,14 @@
 """The receipt: what the producer gets last."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from batchbox.core.bill import write_bill
+from batchbox.core.bill import describe_estimate, write_bill
+from batchbox.core.budget import Excess
 from batchbox.core.companions import is_cancel
+from batchbox.core.figures import estimate_job
 from batchbox.core.manifest import Manifest
+from batchbox.core.names import receipt_name
 from batchbox.core.states import PartState
 
 SENTENCES = {
@@ -14,6 +18,13 @@ SENTENCES = {
     "canceled": "It was canceled before anything was answered: drop the errors file to ask again.",
     "rejected": "The file has mistakes, so nothing was sent: correct what is told below and drop it again.",
 }
+
+HELD = "Nothing of the file was sent yet: it would exceed what may be spent, and waits for somebody's word."
+WHAT_TO_DO = (
+    "Wait, or ask whoever runs batchbox to approve of it: batchbox release {job}. It is sent then, and its "
+    "answers come as always. To have it canceled: batchbox cancel {job}. A file with fewer requests, shorter "
+    "prompts or a smaller max_tokens may fit."
+)
 
 
 def count_rows(job: Manifest) -> dict[str, int]:
@@ -107,3 +118,27 @@ def _input(job: Manifest) -> dict[str, Any]:
     return name | (
         {"lines": job.input.lines, "size": job.input.bytes, "sha256": job.input.sha256} if job.input else {}
     )
+
+
+def compose_notice(job: Manifest, excess: Iterable[Excess], at: str) -> dict[str, Any]:
+    """Return what tells the producer that *job* waits for somebody to approve of its cost."""
+    estimate = estimate_job(job.parts)
+    return {
+        "schema": 1,
+        "kind": "held",
+        "message": HELD,
+        "reason": job.excess,
+        "what_to_do": WHAT_TO_DO.format(job=job.job),
+        "file": job.source.name,
+        "queue": job.source.queue,
+        "job": job.job,
+        "requests": job.input.requests if job.input else 0,
+        "estimate": describe_estimate(job, estimate) if estimate else None,
+        "exceeded": [
+            {"setting": one.setting, "queue": one.queue or None, "limit": one.limit}
+            | {"spent": one.spent, "wanted": one.wanted}
+            for one in excess
+        ],
+        "held_at": at,
+        "receipt": receipt_name(job.stem),
+    }

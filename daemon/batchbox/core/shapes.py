@@ -98,3 +98,33 @@ class Receipt(Record):
     mistakes_total: int | None = None
     mistakes: tuple[Mistake, ...] = Field((), description="the first of them")
     refusals: tuple[str, ...] = Field((), description="what the API said to parts that it refused")
+
+
+class Exceeded(Record):
+    """A limit that the file would exceed; sums in US dollars, or requests, as the setting says."""
+
+    setting: str
+    queue: str | None = Field(description="whose limit it is; null where it is not one queue's")
+    limit: float
+    spent: float = Field(description="on that day (UTC), before")
+    wanted: float | None = Field(description="what the file may add at most; null where that is not known")
+
+
+class Notice(Record):
+    """What the producer of a file gets, as NAME.held.json, while somebody has to approve of its cost."""
+
+    schema_number: Literal[1] = Field(alias="schema", description="of this shape; it grows when a field goes")
+    kind: Literal["held"]
+    message: str
+    reason: str = Field(description="what it would exceed, with figures, in words")
+    what_to_do: str
+    file: str
+    queue: str
+    job: str
+    requests: int
+    estimate: Estimated | None = Field(
+        description="what it may use and cost; null if that was never reckoned"
+    )
+    exceeded: tuple[Exceeded, ...]
+    held_at: str
+    receipt: str = Field(description="the name of the receipt that comes in the end")

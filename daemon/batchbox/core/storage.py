@@ -194,8 +194,11 @@ class Spool(Protocol):
     def dismiss(self, name: str) -> None:
         """Forget a command that was carried out."""
 
-    def is_taken(self, queue: str, stem: str) -> bool:
-        """Say whether the outbox holds a name of that stem."""
+    def finished(self, date: str) -> Iterable[Manifest]:
+        """Return the jobs that were archived on that day, as far as they can be read."""
+
+    def is_taken(self, queue: str, stem: str, own: Container[str] = ()) -> bool:
+        """Say whether the outbox holds a name of that stem, other than those that are the asker's *own*."""
 
     def free_bytes(self) -> int:
         """Return the room that is left."""
@@ -261,6 +264,12 @@ class Api(Protocol):
 
     def rows(self, batch: Batch) -> AbstractContextManager[Iterator[bytes]]:
         """Stream the results as raw bytes. Raise `TryLater`, or `Gone` once they are archived."""
+
+    def count(self, params: bytes, seconds: float) -> int | None:
+        """Return how many input tokens a request of these *params* has; wait that long for the answer.
+
+        Costs nothing. None where the API does not count such a request; raise `TryLater` without an answer.
+        """
 
     def tiers(self, model: str, at: datetime) -> tuple[int, ...]:
         """Return the numbers of input tokens beyond which a request costs another rate, in order."""

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from batchbox.core.manifest import Manifest, Source
-from batchbox.core.names import free_stem, show, stem_of
+from batchbox.core.names import free_stem, held_name, show, stem_of
 from batchbox.core.priorities import asked_by, grant
 from batchbox.core.settle import Incoming
 from batchbox.core.storage import Stored
@@ -17,6 +17,7 @@ from batchbox.engine.context import Context
 JOB_ENTROPY = 6
 NANO = 1e9
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+NONE = frozenset[str]()
 
 log = structlog.get_logger()
 
@@ -63,6 +64,21 @@ def claim(
     return stored
 
 
-def choose_stem(ctx: Context, queue: str, stem: str, is_reserved: Callable[[str, str], bool]) -> str:
-    """Return *stem*, or the next that neither the outbox nor another job has."""
-    return free_stem(stem, lambda name: is_reserved(queue, name) or ctx.spool.is_taken(queue, name))
+def choose_stem(
+    ctx: Context, queue: str, stem: str, is_reserved: Callable[[str, str], bool], own: frozenset[str] = NONE
+) -> str:
+    """Return *stem*, or the next that neither the outbox nor another job has. *own*: names there already."""
+    return free_stem(stem, lambda name: is_reserved(queue, name) or ctx.spool.is_taken(queue, name, own))
+
+
+def own_names(job: Manifest) -> frozenset[str]:
+    """Return what lies in the outbox under the job's stem, and is its own, before it is published."""
+    return frozenset({held_name(job.stem)}) if job.excess else NONE
+
+
+def rename(ctx: Context, job: Manifest, is_reserved: Callable[[str, str], bool]) -> Manifest:
+    """Return *job* under a stem that is still free; a person may have put something there."""
+    if not ctx.spool.is_taken(job.source.queue, job.stem, own_names(job)):
+        return job
+    stem = choose_stem(ctx, job.source.queue, job.stem, is_reserved, own_names(job))
+    return job.model_copy(update={"stem": stem})

@@ -86,6 +86,7 @@ class Health:
             "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,
             "deadlines": [_warn(one) for one in memory.deadlines],
             "archives": {name: _count(totals) for name, totals in memory.archives.items()},
+            "spent": memory.purse.tell(),
             "jobs": {job: _explain(backoff) for job, backoff in memory.backoffs.items()},
             "commands": {
                 _name(one): {"problem": why[0], "fix": why[1]} for one, why in memory.refused.items()

@@ -13,7 +13,7 @@ import structlog
 from batchbox.core.attachments import Fetch
 from batchbox.core.companions import is_cancel
 from batchbox.core.errors import TryLater, Unfit
-from batchbox.core.estimates import APPROXIMATION, Reckoning
+from batchbox.core.estimates import Reckoning
 from batchbox.core.lines import Request
 from batchbox.core.manifest import Input, Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
@@ -28,7 +28,7 @@ from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_
 from batchbox.engine.conversion import convert, describe_dropped
 from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading, fetch_nothing
-from batchbox.engine.reckoning import begin_reckoning, price_requests
+from batchbox.engine.reckoning import Reckoned, begin_reckoning, estimate_parts
 from batchbox.engine.transfers import Transfer
 from batchbox.engine.withdrawals import explain_idle
 from batchbox.queues import QueueRules
@@ -49,15 +49,15 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
         _require_queue(job, rules)
         require_vouched(ctx, job)
         convert(ctx, job, rules)
-        reading, parts = _read(ctx, job, rules, frozenset())
+        reading, written = _read(ctx, job, rules, frozenset())
         if repeated := reading.find_repeated():
-            reading, parts = _read(ctx, job, rules, repeated)
+            reading, written = _read(ctx, job, rules, repeated)
         require_lines(job, reading.lines)
     except Unfit as unfit:
         return _reject(ctx, stored, unfit)
     if ctx.spool.request(job.job)[0] != seen:
         raise TryLater("the file was changed while it was checked", "it is checked once it stays as it is")
-    return _conclude(ctx, stored, reading, parts, rules)
+    return _conclude(ctx, stored, reading, written, rules)
 
 
 def _require_queue(job: Manifest, rules: QueueRules) -> None:
@@ -111,12 +111,12 @@ def _note_source(ctx: Context, stored: Stored, seen: Incoming) -> Stored:
 
 
 def _conclude(
-    ctx: Context, stored: Stored, reading: Reading, parts: tuple[Part, ...], rules: QueueRules
+    ctx: Context, stored: Stored, reading: Reading, written: tuple[Reckoned, ...], rules: QueueRules
 ) -> Stored:
     found = describe_dropped(ctx, stored.manifest, reading.conclude())
     news = {"input": found, "checked_at": ctx.stamp()}
     news |= {"mistakes": tuple(reading.mistakes), "mistakes_total": reading.mistakes_total}
-    job = stored.manifest
+    job, parts = stored.manifest, [one.part for one in written]
     if reading.mistakes_total and (not rules.skips_bad_lines or not parts):
         labels = [part.label for part in parts]
         ctx.spool.discard(job.job, [SKIPPED, *map(body_name, labels), *map(index_name, labels)])
@@ -131,13 +131,14 @@ def _conclude(
         skipped=found.skipped,
         bytes=sum(part.bytes for part in parts),
     )
-    news |= {"parts": parts, "estimated_by": APPROXIMATION}
+    estimated, how = estimate_parts(ctx, job.job, written, rules.count_requests)
+    news |= {"parts": estimated, "estimated_by": how}
     return ctx.spool.save(job.after(Event.PASSED, **news), stored.version)
 
 
 def _read(
     ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
-) -> tuple[Reading, tuple[Part, ...]]:
+) -> tuple[Reading, tuple[Reckoned, ...]]:
     total = job.source.size if job.source.form.is_plain else None
     with (
         open_lines(ctx, job) as file,
@@ -160,20 +161,20 @@ def _follow(reading: Reading, transfer: Transfer) -> Iterator[list[Request]]:
         yield requests
 
 
-def _write_parts(ctx: Context, job: Manifest, supply: Iterator[list[Request]]) -> Iterator[Part]:
+def _write_parts(ctx: Context, job: Manifest, supply: Iterator[list[Request]]) -> Iterator[Reckoned]:
     waiting = next(supply, [])
     for number in count(1):
         if not waiting:
             return
         nonce = spell_nonce(ctx.entropy(NONCE_BYTES))
         part = Part(number=number, nonce=nonce, requests=0, bytes=0, crc32=0)
-        part, waiting = _write_part(ctx, job, part, chain([waiting], supply))
-        yield part
+        written, waiting = _write_part(ctx, job, part, chain([waiting], supply))
+        yield written
 
 
 def _write_part(
     ctx: Context, job: Manifest, part: Part, supply: Iterable[list[Request]]
-) -> tuple[Part, list[Request]]:
+) -> tuple[Reckoned, list[Request]]:
     """Write requests until *part* is full; return it, and the requests at hand that did not fit."""
     packer = Packer(most_requests(ctx.settings, job), ctx.settings.max_part_bytes)
     reckoning = begin_reckoning(ctx)
@@ -194,7 +195,7 @@ def _write_part(
                 break
         crc32 = body.close()
     facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32, "index_crc32": index.crc32}
-    return part.model_copy(update=facts | {"estimate": price_requests(ctx, reckoning)}), beyond
+    return Reckoned(part.model_copy(update=facts), reckoning), beyond
 
 
 def most_requests(settings: Settings, job: Manifest) -> int:

@@ -16,6 +16,7 @@ from batchbox.core.errors import Damaged, Offline, Stop, TryLater
 from batchbox.core.manifest import JobId
 from batchbox.core.settle import Incoming
 from batchbox.core.storage import Stored
+from batchbox.engine.accounts import Accounts
 from batchbox.engine.claim import claim
 from batchbox.engine.context import Context
 from batchbox.engine.health import Health
@@ -66,6 +67,7 @@ class Loop:
         self._roster = Roster(ctx, self.memory)
         self._withdrawals = Withdrawals(ctx, self.memory, self._roster)
         self._perils = Perils(ctx, self.memory)
+        self._accounts = Accounts(ctx, self.memory)
         self._upkeep = Upkeep(ctx, self.memory, mailbox, start)
         self._agenda = Agenda()
         self._next_scan = 0.0
@@ -94,6 +96,7 @@ class Loop:
         try:
             self._ctx.spool.check()
             self._look()
+            self._accounts.update()
         except (Offline, OSError) as error:
             self._go_offline(str(error), getattr(error, "fix", "see whether the disk is there and whole"))
         else:

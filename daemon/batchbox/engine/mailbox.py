@@ -38,6 +38,14 @@ class Finished:
     error: Exception | None = None
 
 
+def attempt(action: Action, work: Callable[[], object]) -> Finished:
+    """Do *work*; return how it ended."""
+    try:
+        return Finished(action, result=work())
+    except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it
+        return Finished(action, error=error)
+
+
 @dataclass(frozen=True, slots=True)
 class Upkept:
     """A look at what is kept has ended: which answers are about to be lost, what is left of each archive."""
@@ -68,11 +76,3 @@ class Mailbox:
                 mail.append(self._queue.get_nowait())
         except Empty:
             return mail
-
-
-def attempt(action: Action, work: Callable[[], object]) -> Finished:
-    """Do *work*, a step, and return how it ended: whatever becomes of it, the loop has to hear of it."""
-    try:
-        return Finished(action, result=work())
-    except Exception as error:  # noqa: BLE001
-        return Finished(action, error=error)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from batchbox.core.actions import PartKey
 from batchbox.core.backoff import Backoff
+from batchbox.core.budget import Books, Purse
 from batchbox.core.deadlines import RETAINED, Deadline
 from batchbox.core.manifest import JobId, Manifest
 from batchbox.core.plan import Doubt, View
@@ -55,6 +56,8 @@ class Memory:
         self.horizon: Horizon | None = None
         self.deadlines: list[Deadline] = []  # as of the last look, those that are still there
         self.archives: Mapping[Archive, Totals] = {}
+        self.books = Books()
+        self.purse = Purse()
         self.submitting = False
         self.polling = False
         self.next_poll = 0.0
@@ -65,6 +68,7 @@ class Memory:
         self.drop(job.job)
         self.jobs[job.job] = stored
         self._manifests[job.job] = job
+        self.books.note(job)
         self._names[_name(job)] += 1
         self.queues[job.source.queue] += 1
         self.flight.note(job, self.batches)
@@ -202,6 +206,7 @@ class Memory:
             suspects=self.suspects,
             resting=self.resting,
             quota=self.flight.quota(most, now),
+            purse=self.purse,
         )
 
 

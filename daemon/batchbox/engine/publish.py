@@ -15,7 +15,7 @@ from batchbox.core.receipt import compose_receipt, count_rows, status_of
 from batchbox.core.states import Event, JobState
 from batchbox.core.storage import Stored
 from batchbox.engine.answers import open_answers, source_name
-from batchbox.engine.claim import choose_stem
+from batchbox.engine.claim import rename
 from batchbox.engine.companions import remove_marker
 from batchbox.engine.context import REQUEST, Context
 from batchbox.engine.errors_file import ErrorsFile
@@ -41,7 +41,7 @@ def publish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 
 
 def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
-    job = _renamed(ctx, stored.manifest, is_reserved)
+    job = rename(ctx, stored.manifest, is_reserved)
     wanted = ctx.settings.for_queue(job.source.queue).output_of(job.source.form.kind)
     outputs: list[Output] = []
     with ExitStack() as stack:
@@ -58,7 +58,7 @@ def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
         for ending, found in answers.close() if answers else ():
             outputs.append(_output("outbox", answers_name(job.stem, ending), source_name(ending), found))
     if errors.count:
-        outputs.append(_describe(ctx, job, "outbox", errors_name(job.stem), ERRORS))
+        outputs.append(describe(ctx, job, "outbox", errors_name(job.stem), ERRORS))
     else:
         ctx.spool.discard(job.job, [ERRORS])
     return _seal(ctx, stored, job.after(Event.FINISHED, status=status_of(job)), outputs)
@@ -66,18 +66,11 @@ def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 
 def _refuse(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
     remove_marker(ctx, stored.manifest)
-    job = _renamed(ctx, stored.manifest, is_reserved)
+    job = rename(ctx, stored.manifest, is_reserved)
     job = job.model_copy(update={"status": job.status or "rejected"})
     refused = rejected_name(job.stem, job.source.form.ending)
-    outputs = [] if is_cancel(job.source.exact_name) else [_describe(ctx, job, "rejected", refused, REQUEST)]
+    outputs = [] if is_cancel(job.source.exact_name) else [describe(ctx, job, "rejected", refused, REQUEST)]
     return _seal(ctx, stored, job, outputs)
-
-
-def _renamed(ctx: Context, job: Manifest, is_reserved: Callable[[str, str], bool]) -> Manifest:
-    """Return *job* under a stem that is still free; a person may have put something there."""
-    if not ctx.spool.is_taken(job.source.queue, job.stem):
-        return job
-    return job.model_copy(update={"stem": choose_stem(ctx, job.source.queue, job.stem, is_reserved)})
 
 
 def _seal(ctx: Context, stored: Stored, job: Manifest, outputs: list[Output]) -> Stored:
@@ -85,11 +78,12 @@ def _seal(ctx: Context, stored: Stored, job: Manifest, outputs: list[Output]) ->
     sealed = job.model_copy(update={"published_at": ctx.stamp(), "outputs": tuple(outputs)})
     with ctx.spool.create(job.job, RECEIPT) as file:
         file.write(msgspec.json.format(msgspec.json.encode(compose_receipt(sealed)), indent=2) + b"\n")
-    receipt = _describe(ctx, job, "outbox", receipt_name(job.stem), RECEIPT)
+    receipt = describe(ctx, job, "outbox", receipt_name(job.stem), RECEIPT)
     return ctx.spool.save(sealed.model_copy(update={"outputs": (*outputs, receipt)}), stored.version)
 
 
-def _describe(ctx: Context, job: Manifest, folder: str, name: str, source: str) -> Output:
+def describe(ctx: Context, job: Manifest, folder: str, name: str, source: str) -> Output:
+    """Return the output that *source* is to become, with its size and digest."""
     return _output(folder, name, source, ctx.spool.describe(job.job, source))
 
 

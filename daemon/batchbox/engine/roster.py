@@ -11,7 +11,7 @@ from batchbox.core.errors import BatchboxError, Damaged, Lost, TryLater
 from batchbox.core.manifest import Decision, JobId, Manifest
 from batchbox.core.states import UNANSWERED, JobState, PartState
 from batchbox.core.storage import Stored
-from batchbox.engine.claim import choose_stem
+from batchbox.engine.claim import choose_stem, own_names
 from batchbox.engine.context import BEGUN, HOLD_REASON, Context
 from batchbox.engine.memory import Memory
 from batchbox.engine.setbacks import note_setback
@@ -208,5 +208,5 @@ class Roster:
             return job
         is_reserved = self._memory.reservations(but=job.job)
         return job.model_copy(
-            update={"stem": choose_stem(self._ctx, job.source.queue, job.stem, is_reserved)}
+            update={"stem": choose_stem(self._ctx, job.source.queue, job.stem, is_reserved, own_names(job))}
         )

@@ -17,6 +17,7 @@ from batchbox.engine.ingest import ingest
 from batchbox.engine.poll import Polled, poll
 from batchbox.engine.publish import publish
 from batchbox.engine.submit import Horizon, Submitted, submit
+from batchbox.engine.withhold import withhold
 
 GONE_FIX = (
     "these answers can no longer be had: batchbox resubmit JOB asks and pays for them anew; batchbox cancel "
@@ -79,6 +80,9 @@ def perform(ctx: Context, action: actions.JobAction, stored: Stored, briefing: B
             return collect(ctx, stored, key, batch)
         case actions.Publish():
             publish(ctx, stored, briefing.is_reserved)
+            return Left()
+        case actions.Withhold(excess=excess):
+            withhold(ctx, stored, excess, briefing.is_reserved)
             return Left()
         case actions.CallOff() | actions.CancelBatch() | actions.Park():
             return _end_early(ctx, action, stored.manifest, stored.version)

@@ -65,15 +65,19 @@ def _refusal_details() -> dict[str, Any]:
     return {"type": "refusal", "category": None, "explanation": REFUSAL_TEXT}
 
 
-def measure(params: dict[str, Any], answer: str) -> dict[str, Any]:
-    """Return the usage of one answer, made from nothing but lengths."""
+def count_input(params: dict[str, Any]) -> int:
+    """Return how many tokens go in, made from nothing but lengths."""
     turns = params["messages"]
     characters = sum(len(text) for text in _texts(params.get("system")))
     characters += sum(len(text) for turn in turns for text in _texts(turn["content"]))
     files = sum(1 for turn in turns for _ in _files(turn["content"]))
-    tokens = characters // CHARACTERS_PER_TOKEN + TOKENS_PER_TURN * len(turns) + TOKENS_PER_FILE * files
+    return characters // CHARACTERS_PER_TOKEN + TOKENS_PER_TURN * len(turns) + TOKENS_PER_FILE * files
+
+
+def measure(params: dict[str, Any], answer: str) -> dict[str, Any]:
+    """Return the usage of one answer, made from nothing but lengths."""
     return {
-        "input_tokens": tokens,
+        "input_tokens": count_input(params),
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 0,
         "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},

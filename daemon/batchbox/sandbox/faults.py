@@ -13,7 +13,7 @@ import msgspec
 
 from batchbox.sandbox.settings import Framing
 
-EVERY = frozenset({"create", "list", "retrieve", "results", "cancel", "delete"})
+EVERY = frozenset({"create", "list", "retrieve", "results", "cancel", "delete", "count"})
 CREATE = frozenset({"create"})
 RESULTS = frozenset({"results"})
 VIEWS = frozenset({"create", "list", "retrieve", "cancel"})

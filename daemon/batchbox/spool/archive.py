@@ -19,10 +19,11 @@ from pydantic import BaseModel
 
 from batchbox.core.errors import Damaged, Stop
 from batchbox.core.forms import form_of
+from batchbox.core.manifest import Manifest
 from batchbox.core.retention import Archive, Kept
 from batchbox.spool import durable
 from batchbox.spool.layout import DEFAULT_QUEUE, JOB_NAME, KEPT, QUEUE_NAME, Layout
-from batchbox.spool.manifests import read_as
+from batchbox.spool.manifests import read_as, read_manifest
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 FINISHED = re.compile(JOB_NAME.pattern + "~*")  # see `FolderSpool.retire`
@@ -83,6 +84,16 @@ class Archives:
         for folder in days[:-1]:
             with suppress(OSError):  # it is not empty
                 os.rmdir(folder)
+
+
+def read_finished(layout: Layout, day: str) -> Iterator[Manifest]:
+    """Yield the manifests of the jobs that were finished on *day*, as far as they can be read."""
+    folder = layout.root / "done" / day
+    for name in _names(folder, FINISHED):
+        with suppress(*UNREADABLE):
+            stored = read_manifest(folder / name)
+            if stored:
+                yield stored.manifest
 
 
 def _days(root: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from batchbox.core.settle import Finding, Incoming
 from batchbox.core.states import JobState
 from batchbox.core.storage import Stored
 from batchbox.spool import control, durable, hold, inbox
-from batchbox.spool.archive import Archives
+from batchbox.spool.archive import Archives, read_finished
 from batchbox.spool.attachments import Attachments, find_places
 from batchbox.spool.claims import has_remains, is_file, require_file, unmake
 from batchbox.spool.companions import Companions
@@ -263,12 +263,17 @@ class FolderSpool:
         """Remove a command, durably."""
         control.dismiss(self.layout, name)
 
-    def is_taken(self, queue: str, stem: str) -> bool:
-        """Say whether the outbox or the rejected files hold a name of that stem."""
+    def finished(self, date: str) -> Iterator[Manifest]:
+        """Yield what lies in done/DATE."""
+        return read_finished(self.layout, date)
+
+    def is_taken(self, queue: str, stem: str, own: Container[str] = ()) -> bool:
+        """Say whether the outbox or the rejected files hold a name of that stem, but for *own* ones."""
         outbox = self.layout.queue("outbox", queue)
         rejected = self.layout.queue("rejected", queue)
         refused = (rejected / rejected_name(stem, ending) for ending in ALL_ENDINGS)
-        return any(durable.is_there(path) for path in (*refused, *(outbox / name for name in names_of(stem))))
+        names = (outbox / name for name in names_of(stem) if name not in own)
+        return any(durable.is_there(path) for path in (*refused, *names))
 
     def free_bytes(self) -> int:
         """Return the room that is left for us."""

@@ -56,6 +56,17 @@ class AtRisk(Trouble):
     urgent: bool
 
 
+class SpentToday(BaseModel):
+    """What was spent, or is promised, of what may be in a day (UTC), by a queue or over all."""
+
+    day: str
+    queue: str | None
+    cost_usd: float
+    max_cost_usd: float | None
+    requests: int
+    max_requests: int | None
+
+
 class Health(BaseModel):
     """All of it."""
 
@@ -72,6 +83,7 @@ class Health(BaseModel):
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)
     commands: dict[str, Trouble] = Field(default_factory=dict)
     transfers: dict[str, Progress] = Field(default_factory=dict)
+    spent: list[SpentToday] = Field(default_factory=list)
     archives: dict[str, ArchiveSize] = Field(default_factory=dict)
 
 

@@ -1,0 +1,30 @@
+"""Costs: what requests may use and cost, reckoned and told for those who have not dropped them yet."""
+
+from typing import Any
+
+from batchbox.api.prices import find_tiers, price_rows
+from batchbox.clock import SystemClock
+from batchbox.core.estimates import APPROXIMATION, Reckoning
+from batchbox.core.manifest import Estimate
+
+
+def begin_reckoning() -> Reckoning:
+    """Return an empty one, at the prices of now."""
+    now = SystemClock().now()
+    return Reckoning(lambda model: find_tiers(model, now))
+
+
+def price_requests(reckoning: Reckoning) -> Estimate:
+    """Return what they may use and cost."""
+    now = SystemClock().now()
+    return reckoning.estimate(lambda model, spent, in_batch: price_rows(model, spent, now, in_batch))
+
+
+def describe_estimate(estimate: Estimate) -> dict[str, Any]:
+    """Return *estimate* for a program."""
+    return estimate.model_dump(mode="json") | {"how": APPROXIMATION}
+
+
+def read_estimate(described: dict[str, Any]) -> Estimate:
+    """Return the estimate that *described* tells."""
+    return Estimate.model_validate({name: described[name] for name in Estimate.model_fields})
