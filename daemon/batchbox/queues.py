@@ -15,6 +15,7 @@ from batchbox.core.priorities import Priority
 
 OutputForm = Literal["rows", "answers", "csv", "text"]
 Words = Annotated[str, Field(min_length=1)]
+Beta = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]  # it becomes part of a header
 
 
 class Queue(BaseModel):
@@ -35,7 +36,7 @@ class Queue(BaseModel):
     models: dict[str, str] = Field(
         default_factory=dict, description="model that stands for one of an OpenAI line: see what goes in"
     )
-    betas: list[Words] | None = Field(None, description="see betas")
+    betas: list[Beta] | None = Field(None, description="see betas")
     bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")
     naming: Literal["stem", "job"] | None = Field(None, description="see naming")
     output: list[OutputForm] | None = Field(None, min_length=1, description="see output")

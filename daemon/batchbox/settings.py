@@ -21,7 +21,7 @@ from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Budget, Notice, OutputForm, Queue, QueueRules
+from batchbox.queues import Beta, Budget, Notice, OutputForm, Queue, QueueRules
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         "use",
         description="folders of the inbox that no table declares: use them, or refuse their files",
     )
-    betas: list[str] = Field(default_factory=list, description="beta features of the API, for every batch")
+    betas: list[Beta] = Field(default_factory=list, description="beta features of the API, for every batch")
     prompt: str | None = Field(
         None, description="prompt made of each row of a CSV file, or of a text: {column}, {text}"
     )

@@ -14,6 +14,8 @@ SENTENCES = {
     "rejected": "The file has mistakes, so nothing was sent: correct what is told below and drop it again.",
 }
 
+REFUSED = "No request was answered: the API refused to take it. Why, and what to do, is told under refusals."
+
 
 def count_rows(job: Manifest) -> dict[str, int]:
     """Return how the requests of *job* ended; the sum of the outcomes is the number of requests."""
@@ -49,7 +51,7 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
     receipt: dict[str, Any] = {
         "schema": 1,
         "status": status,
-        "message": SENTENCES.get(status, "") + _tell_priority(job),
+        "message": _explain(job) + _tell_priority(job),
         "file": job.source.name,
         "queue": job.source.queue,
         "job": job.job,
@@ -69,6 +71,12 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
         receipt["mistakes"] = [mistake.model_dump(exclude_none=True) for mistake in job.mistakes]
     refusals = [part.refusal.problem + "; " + part.refusal.fix for part in job.parts if part.refusal]
     return receipt | ({"refusals": refusals} if refusals else {})
+
+
+def _explain(job: Manifest) -> str:
+    """Say what the status means, and what to do."""
+    is_refused = job.status == "failed" and any(part.refusal for part in job.parts)
+    return REFUSED if is_refused else SENTENCES.get(job.status or "", "")
 
 
 def _tell_priority(job: Manifest) -> str:

@@ -116,7 +116,7 @@ def _conclude(
         skipped=found.skipped,
         bytes=sum(part.bytes for part in parts),
     )
-    return ctx.spool.save(job.after(Event.PASSED, parts=parts, **news), stored.version)
+    return ctx.spool.save(job.after(Event.PASSED, parts=parts, betas=rules.betas, **news), stored.version)
 
 
 def _read(
