@@ -8,14 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from batchbox.core.lines import Defaults
+from batchbox.core.names import can_be_queue
 from batchbox.core.priorities import Priority
 
 OutputForm = Literal["rows", "answers", "csv", "text"]
 Words = Annotated[str, Field(min_length=1)]
 Beta = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]  # it becomes part of a header
+
+
+def _require_name(name: str) -> str:
+    if not can_be_queue(name):
+        raise ValueError(
+            "no folder of the inbox can be called so: use letters, digits, dots and dashes, 64 at most, and "
+            "no ending that a file has"
+        )
+    return name
+
+
+QueueName = Annotated[str, AfterValidator(_require_name)]
 
 
 class Queue(BaseModel):

@@ -21,7 +21,7 @@ from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Beta, Budget, Notice, OutputForm, Queue, QueueRules
+from batchbox.queues import Beta, Budget, Notice, OutputForm, Queue, QueueName, QueueRules
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         "reject", description="a file with mistakes: refuse it whole, or skip those lines"
     )
     naming: Literal["stem", "job"] = Field("stem", description="outbox names: NAME, or NAME.JOB")
-    queue: dict[str, Queue] = Field(default_factory=dict, description="tables [queue.NAME]")
+    queue: dict[QueueName, Queue] = Field(default_factory=dict, description="tables [queue.NAME]")
     undeclared_queues: Literal["use", "refuse"] = Field(
         "use",
         description="folders of the inbox that no table declares: use them, or refuse their files",
