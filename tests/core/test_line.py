@@ -46,7 +46,7 @@ def test_a_queue_that_may_not_go_is_passed() -> None:
     line = Line([*files("xxy"), *files("x", URGENT)])
     assert names(line, refused="x") == ["y2"]
     assert len(line) == 3
-    assert line.queues() == {"x"}
+    assert line.count() == {"x": 3}
     assert names(line) == ["x0", "x0", "x1"]
 
 

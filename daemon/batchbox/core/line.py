@@ -1,6 +1,6 @@
 """The line: in which order the files of the inbox are looked at and taken, fair between queues. Pure."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from batchbox.core.priorities import Priority
@@ -43,9 +43,13 @@ class Line:
         """Return how many files are left."""
         return self._length
 
-    def queues(self) -> set[str]:
-        """Return the queues that have files left."""
-        return {name for queues in self._queues.values() for name, _ in queues}
+    def count(self) -> Counter[str]:
+        """Return how many files each queue has left, as far as it has any."""
+        found = Counter[str]()
+        for queues in self._queues.values():
+            for name, files in queues:
+                found[name] += len(files)
+        return found
 
     def pop(self, may_go: Callable[[str], bool]) -> Incoming | None:
         """Remove and return the next file of a queue that *may_go*; None if there is none."""

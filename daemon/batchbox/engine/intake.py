@@ -61,6 +61,7 @@ class Intake:
         self._known: set[str] = set()  # queues with files, as of the last scan
         self._crowded: frozenset[str] = frozenset()  # queues that have their share of the places
         self._passed: list[Waiting] = []  # judged since the last scan
+        self._passed_by = Counter[str]()  # how many of each queue
         self._told: set[tuple[str, bytes, str]] = set()
         self._standing: set[tuple[str, bytes, str]] = set()
         self._failures: dict[tuple[str, bytes], Backoff] = {}
@@ -85,7 +86,8 @@ class Intake:
         if not self._ahead:
             self._told = self._standing
         self._line_up([incoming for incoming in seen if not incoming.obstacle])
-        self._passed, self._standing, self.due = [], set(), float("inf")
+        self._passed, self._passed_by = [], Counter()
+        self._standing, self.due = set(), float("inf")
         for incoming in seen:
             if incoming.obstacle:
                 self._pass_over(Waiting(incoming, incoming.obstacle), now)
@@ -155,6 +157,7 @@ class Intake:
     def _pass_over(self, waiting: Waiting, now: float) -> None:
         """Keep why a file has to wait; log that once for as long as it stands."""
         self._passed.append(waiting)
+        self._passed_by[waiting.incoming.queue] += 1
         incoming, obstacle = waiting.incoming, waiting.obstacle
         if obstacle.passing:
             self.due = min(self.due, self._moment(incoming, now))
@@ -181,7 +184,7 @@ class Intake:
     @property
     def is_going_on(self) -> bool:
         """Say whether there is more to judge at once."""
-        return self._room > 0 and any(queue not in self._crowded for queue in self._ahead.queues())
+        return self._room > 0 and bool(self._ahead.count().keys() - self._crowded)
 
     @property
     def is_settling(self) -> bool:
@@ -191,6 +194,10 @@ class Intake:
     def count_waiting(self) -> int:
         """Return how many files wait."""
         return len(self._passed) + len(self._ahead)
+
+    def count_by_queue(self) -> dict[str, int]:
+        """Return how many files of each queue wait."""
+        return dict(self._passed_by + self._ahead.count())
 
     def waiting(self, flags: frozenset[str]) -> list[Waiting]:
         """Return the first files that wait. *flags*: those that stand."""
