@@ -116,6 +116,23 @@ def test_an_unknown_key_is_refused_with_the_nearest(toml: Path, text: str, probl
     assert SECRET not in stop.problem + stop.fix
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", ".hidden", "", "a b", "x" * 65, "nightly.jsonl", "notes.md"])
+def test_a_queue_that_cannot_be_a_folder_is_refused(toml: Path, name: str) -> None:
+    """Its files would never be found: better to be told at the start, with the line."""
+    toml.write_text(f"max_attempts = 2\n[queue.{json.dumps(name)}]\nmodel = 'm'\n")
+    stop = refuse(toml)
+    assert stop.problem.startswith(f"{toml}, line 2: queue.{name}: ")
+    assert "letters, digits, dots and dashes" in stop.problem
+
+
+@pytest.mark.parametrize("beta", ["", "a,b", "a\r\nx-evil: 1", "ünd"])
+def test_a_beta_cannot_be_more_than_a_name(toml: Path, beta: str) -> None:
+    """It becomes part of a header."""
+    for text in (f"betas = [{json.dumps(beta)}]", f"[queue.a]\nbetas = [{json.dumps(beta)}]"):
+        toml.write_text(text)
+        assert "betas.0" in refuse(toml).problem
+
+
 WRONG = [
     ("poll_seconds", "0", "greater than 0"),
     ("poll_seconds", "often", "valid number"),

@@ -34,6 +34,7 @@ from batchbox.spool.folder import FolderSpool
 from batchbox.spool.health import replace_loosely
 from batchbox.spool.hints import watch_inbox
 from batchbox.spool.marker import Held
+from batchbox.spool.queues import make_queues
 
 LOCK_TRIES = 20
 LOCK_STEP = 0.05
@@ -67,6 +68,8 @@ def run_daemon(
     settings = read()
     gc.freeze()  # thousands of classes of the SDK: the end of the process would take most of a second
     spool = open_spool(root)
+    for queue, error in make_queues(spool.layout, settings.queue):
+        log.warning("queue.absent", queue=queue, problem=str(error), fix=f"make the folder inbox/{queue}")
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds, settings.api_socket)
     export = _export(spool, settings)
     pulse = Pulses(notifier, Alarms(), export)

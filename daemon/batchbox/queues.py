@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from batchbox.core.forms import Kind
 from batchbox.core.lines import Defaults
+from batchbox.core.names import can_be_queue
 from batchbox.core.priorities import Priority
 from batchbox.core.template import require_template
 
@@ -24,6 +25,19 @@ USUAL_OUTPUT: Mapping[Kind, tuple[OutputForm, ...]] = {  # where none is set
 }
 Words = Annotated[str, Field(min_length=1)]
 Prompt = Annotated[str, AfterValidator(require_template)]
+Beta = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]  # it becomes part of a header
+
+
+def _require_name(name: str) -> str:
+    if not can_be_queue(name):
+        raise ValueError(
+            "no folder of the inbox can be called so: use letters, digits, dots and dashes, 64 at most, and "
+            "no ending that a file has"
+        )
+    return name
+
+
+QueueName = Annotated[str, AfterValidator(_require_name)]
 
 
 class Queue(BaseModel):
@@ -44,7 +58,7 @@ class Queue(BaseModel):
     models: dict[str, str] = Field(
         default_factory=dict, description="Claude model that stands for one that an OpenAI line names"
     )
-    betas: list[Words] | None = Field(None, description="see betas")
+    betas: list[Beta] | None = Field(None, description="see betas")
     bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")
     naming: Literal["stem", "job"] | None = Field(None, description="see naming")
     output: list[OutputForm] | None = Field(None, min_length=1, description="see output")

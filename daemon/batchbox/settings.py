@@ -22,7 +22,7 @@ from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Notice, OutputForm, Prompt, Queue, QueueRules
+from batchbox.queues import Beta, Notice, OutputForm, Prompt, Queue, QueueName, QueueRules
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"
@@ -50,12 +50,12 @@ class Settings(BaseSettings):
         "reject", description="a file with mistakes: refuse it whole, or skip those lines"
     )
     naming: Literal["stem", "job"] = Field("stem", description="outbox names: NAME, or NAME.JOB")
-    queue: dict[str, Queue] = Field(default_factory=dict, description="tables [queue.NAME]")
+    queue: dict[QueueName, Queue] = Field(default_factory=dict, description="tables [queue.NAME]")
     undeclared_queues: Literal["use", "refuse"] = Field(
         "use",
         description="folders of the inbox that no table declares: use them, or refuse their files",
     )
-    betas: list[str] = Field(default_factory=list, description="beta features of the API, for every batch")
+    betas: list[Beta] = Field(default_factory=list, description="beta features of the API, for every batch")
     prompt: Prompt | None = Field(
         None, description="prompt made of each row of a CSV file, or of a text: {column}, {text}"
     )

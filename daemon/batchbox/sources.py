@@ -17,6 +17,7 @@ from batchbox.settings import PREFIX, Settings
 
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
 A_FLAG = "a flag"
+A_KEY = "[key]"  # the last step to what is wrong by its name: pydantic's word
 SHOWN = 20  # mistakes
 
 
@@ -76,9 +77,10 @@ class _Places:
 
     def explain(self, error: ErrorDetails) -> Slip:
         """Name one wrong setting, where it was set, and the nearest that exists."""
-        name = ".".join(str(step) for step in error["loc"])
-        top, last = str(error["loc"][0]), str(error["loc"][-1])
-        where, line = self._find(error["loc"])
+        place = tuple(step for step in error["loc"] if step != A_KEY)
+        name = ".".join(str(step) for step in place)
+        top, last = str(place[0]), str(place[-1])
+        where, line = self._find(place)
         if error["type"] == "extra_forbidden":
             fields = Queue.model_fields if top == "queue" else Settings.model_fields
             near = nearest(last, fields)

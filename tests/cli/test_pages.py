@@ -58,6 +58,23 @@ def test_status_of_a_thousand_jobs_counts_all_and_tells_twenty(box: Box) -> None
     assert all(job["parts"][0]["batch_id"] == BATCH for job in told[:-1])
 
 
+def test_status_tells_how_much_there_is_of_each_queue(box: Box) -> None:
+    """Where there are several: what waits, what runs, and how many requests are at the API."""
+    put_many(box.root, 30)
+    assert "Queues" not in box.command("status").stdout
+    source = make_manifest(JOB).source.model_copy(update={"queue": "nightly"})
+    sent = (part(state=PartState.SUBMITTED, batch_id=BATCH), part(2))
+    put_job(box.root, JOB.replace("2026", "2027"), source=source, state=JobState.RUNNING, parts=sent)
+    box.drop("waits.jsonl", b"1\n", "quick-" + "x" * 40)
+    shown = box.command("status").stdout
+    table = [line.split() for line in shown[shown.index("Queues") :].splitlines()[1:4]]
+    assert table[:2] == [["default", "0", "30", "18,000"], ["nightly", "0", "1", "1,000"]]
+    assert table[2][1:] == ["1", "0", "0"]
+    check_width(box, shown)
+    told = json.loads(box.command("status", "--json").stdout)["queues"]
+    assert told["nightly"] == {"waiting": 0, "under_way": 1, "requests": 1000}
+
+
 def test_status_tells_a_damaged_manifest_among_many(box: Box) -> None:
     """Though it is not among those that are shown, and though it could still be parsed."""
     put_many(box.root, 50)

@@ -23,7 +23,7 @@ SOURCE = Source(name="a.jsonl", name_b64="YS5qc29ubA==", queue="", size=9, inode
 
 def job(name: str, queue: str, state: PartState | None = None, **facts: Any) -> Manifest:
     """Return a job of *queue*; *state* is that of its one part, without it the file is not checked yet."""
-    known = {"job": name, "source": SOURCE.model_copy(update={"queue": queue}), **facts}
+    known: dict[str, Any] = {"job": name, "source": SOURCE.model_copy(update={"queue": queue})} | facts
     if state is None:
         return make_job(state=JobState.TAKEN, **known)
     requests = known.pop("requests", 2)
@@ -79,6 +79,15 @@ def test_within_a_queue_rows_come_home_first_and_the_oldest_file_goes_first() ->
     """Ends go before beginnings; of several files the oldest, whatever was read last."""
     jobs = [job("3", "q"), job("2", "q"), job("1", "q"), job("9", "q", PartState.COLLECTED)]
     assert work_off(jobs, 1) == ["9", "1", "2", "3"]
+
+
+def test_of_files_taken_within_a_second_the_older_goes_first() -> None:
+    """A job's id tells its second; within it, the file's own time tells which came first."""
+    jobs = [
+        job(f"{name}-x", "q", source=SOURCE.model_copy(update={"queue": "q", "mtime_ns": at}))
+        for name, at in (("a", 30), ("b", 10), ("c", 20))
+    ]
+    assert work_off(jobs, 1) == ["b-x", "c-x", "a-x"]
 
 
 def test_the_more_urgent_goes_first() -> None:

@@ -87,6 +87,17 @@ def test_the_condition_is_gauged(metrics: Metrics) -> None:
     assert (value(metrics, "batchbox_stopped"), value(metrics, "batchbox_needs_person")) == (1, 0)
 
 
+def test_requests_at_the_api_are_gauged_by_queue(metrics: Metrics) -> None:
+    """A queue that has none any more has 0, and does not stay as it was."""
+    metrics.gauge(Condition(requests={"nightly": 500, "default": 2}, room=1000))
+    assert value(metrics, "batchbox_requests_at_api", queue="nightly") == 500
+    assert value(metrics, "batchbox_requests_room") == 1000
+    metrics.gauge(Condition(requests={"default": 3}))
+    assert value(metrics, "batchbox_requests_at_api", queue="nightly") == 0
+    assert value(metrics, "batchbox_requests_at_api", queue="default") == 3
+    assert value(metrics, "batchbox_requests_room") == 0
+
+
 def test_the_metrics_are_those_that_are_listed(metrics: Metrics) -> None:
     """All of the list, and nothing else."""
     metrics.gauge(Condition())

@@ -33,6 +33,9 @@ def test_init_makes_a_spool_and_leaves_an_old_one_alone(box: Box, tmp_path: Path
     assert box.command("init", str(root)).returncode == 0
     assert (root / ".batchbox").read_bytes() == marker
     assert (root / "batchbox.toml").read_text() == "max_attempts = 5\n"
+    (root / "batchbox.toml").write_text("[queue.nightly]\n[queue.default]\n")
+    assert f"{root}/inbox/nightly/\n" in box.command("init", str(root)).stdout
+    assert [path.name for path in (root / "inbox").iterdir()] == ["nightly"]
 
 
 def test_check_needs_no_key_no_spool_and_no_network(box: Box, tmp_path: Path) -> None:

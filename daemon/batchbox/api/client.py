@@ -20,7 +20,7 @@ import anthropic
 import httpx2
 
 from batchbox.api.calls import Call, note_call
-from batchbox.api.failures import NOT_FOUND, TOO_LARGE, explain_create, explain_read, is_not_found
+from batchbox.api.failures import BETA, NOT_FOUND, TOO_LARGE, explain_create, explain_read, is_not_found
 from batchbox.api.prices import find_tiers, price_rows
 from batchbox.api.wire import read_batch, read_count, read_page, select_counted
 from batchbox.core.errors import Damaged, Gone, InDoubt, TryLater
@@ -159,6 +159,8 @@ class AnthropicApi:
         """Send a part on a connection of its own, so that no stale one can swallow it."""
         content = _WithheldBody(body, commit)
         headers = {"Content-Length": str(body.size), "Content-Type": JSON}
+        # for the whole batch: the API takes no betas in params, and none for the results
+        headers |= {BETA: ",".join(body.betas)} if body.betas else {}
         with self._connect(self._answer) as client:
             try:
                 answer = _post(client, content, headers)

@@ -32,6 +32,11 @@ FIXES = {
     413: "lower max_part_bytes and drop the file again",
     429: f"{NOTHING_TO_DO}: sending goes on when the API allows it",
 }
+BETA = "anthropic-beta"  # the header, which the API names where it does not know a beta feature
+BETA_FIX = (
+    "the beta features of a queue are set in batchbox.toml: have whoever runs batchbox correct `betas` "
+    "there, then drop the file again"
+)
 CODE_FIXES = {
     "enforced_spend_limit_reached": "raise the spend limit, or wait for the next month",
     "organization_on_hold": "the organization is on hold: write to the API's support",
@@ -110,6 +115,8 @@ def _may_change(status: int, envelope: Mapping[str, object]) -> bool:
 
 def _refusal(error: anthropic.APIStatusError, envelope: Mapping[str, object], key: str) -> Refused:
     fix = FIXES.get(error.status_code, "correct what the API complains of and drop the file again")
+    if BETA in str(envelope.get("message", "")):
+        fix = BETA_FIX
     brief = _summarize(error, envelope, key)
     kind = {413: "request_too_large"}.get(error.status_code, "invalid_request_error")
     inner = dict(envelope) or {"type": kind, "message": brief}

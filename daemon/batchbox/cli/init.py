@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from batchbox.spool.layout import SETTINGS, Layout
+from batchbox.core.errors import NO_SPOOL, Stop
+from batchbox.spool.layout import DEFAULT_QUEUE, SETTINGS, Layout
 from batchbox.spool.manifests import refuse_newer
 from batchbox.spool.marker import make_spool
+from batchbox.spool.queues import make_queues
 from batchbox.spool.takeover import take_over
 
 STARTER = """\
@@ -35,13 +37,28 @@ def init(
     refuse_newer(Layout(root))
     make_spool(root)
     settings = root / SETTINGS
+    queues = _make_queues(root) if settings.exists() else []
     if not settings.exists():
         settings.write_text(STARTER)
     typer.echo(f"{root} is a spool.")
     typer.echo(f"  drop files into   {root}/inbox/")
+    for queue in queues:
+        typer.echo(f"                    {root}/inbox/{queue}/")
     typer.echo(f"  find answers in   {root}/outbox/")
     typer.echo(f"  settings are in   {settings}")
     typer.echo(f"Start it with:      batchbox run --spool {spool}")
+
+
+def _make_queues(root: Path) -> list[str]:
+    """Make the folders of the queues that the settings declare; return their names."""
+    # imported here: a new spool declares none
+    from batchbox.cli.configuration import read_settings  # noqa: PLC0415
+
+    queues = read_settings(root, None).queue
+    for queue, error in make_queues(Layout(root), queues):
+        fix = "make it yourself, or see who may write there"
+        raise Stop(f"inbox/{queue} cannot be made: {error.strerror}", fix, code=NO_SPOOL)
+    return sorted(set(queues) - {DEFAULT_QUEUE})
 
 
 def _take_over(root: Path) -> None:

@@ -7,12 +7,14 @@ from datetime import datetime
 from batchbox.cli.doing import ago, describe, moment
 from batchbox.cli.kept import write_archives, write_deadlines
 from batchbox.cli.page import WIDTH, flow, harmless, measure, pad
+from batchbox.cli.queues import write_queues
 from batchbox.core.commands import FLAGS, read_command
 from batchbox.core.condition import name_stage
 from batchbox.core.figures import spell_most
 from batchbox.core.manifest import Manifest
+from batchbox.spool.glance import Glance
 from batchbox.spool.health import Progress, Trouble
-from batchbox.spool.survey import Asked, Glance, HeldJob, Survey, is_hidden
+from batchbox.spool.survey import Asked, HeldJob, Survey, is_hidden
 
 MEGA = 1e6
 NAME_WIDTH = 28
@@ -23,6 +25,7 @@ SILENT = 60  # seconds without a word, after which a daemon may be stuck
 def write_overview(found: Survey, now: datetime) -> Iterator[str]:
     """Yield the lines: the daemon, what people asked of it, what waits, runs and is held. 80 columns."""
     yield from _write_daemon(found, now)
+    yield from write_queues(found)
     yield from _write_inbox(found)
     yield from _write_jobs(found, now)
     yield from _write_held(found, now)

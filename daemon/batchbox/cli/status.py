@@ -11,6 +11,7 @@ from batchbox.cli.kept import describe_kept
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.overview import SHOWN, count_waiting, find_trouble, name_held, write_overview
 from batchbox.cli.page import say, tell_json
+from batchbox.cli.queues import count_queues
 from batchbox.clock import SystemClock
 from batchbox.core.storage import spell
 from batchbox.spool.control import Note
@@ -53,6 +54,7 @@ def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
         ],
         "waiting": [_dump(waiting) for waiting in found.waiting],
         "waiting_total": count_waiting(found),
+        "queues": count_queues(found),
         "jobs": [
             {"job": job.job, "file": job.source.name, "queue": job.source.queue, "state": describe(job, now)}
             | {"taken_at": job.taken_at}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from batchbox.core.actions import Action, JobAction, Submit
 from batchbox.core.manifest import JobId
 from batchbox.core.plan import View, due_poll, for_job, lane_of, line_up, next_moment
-from batchbox.core.turns import Lanes, Turns, choose
+from batchbox.core.turns import Lanes, Turns, age_of, choose
 
 
 class Agenda:
@@ -53,7 +53,7 @@ class Agenda:
         for job in jobs:
             self._lanes.drop(job)
             if action := _find_due(view, job):
-                self._lanes.put(lane_of(view, action), action)
+                self._lanes.put(lane_of(view, action), age_of(view.jobs[job]), action)
 
 
 def _find_due(view: View, job: JobId) -> JobAction | None:

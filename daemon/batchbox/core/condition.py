@@ -40,7 +40,8 @@ class Condition:
     a person. *problem* and *fix*: what keeps all of it from going on, if anything does; *offline*: it is
     that the spool is not there. *scanned_at*: when the inbox was looked at last. *at_risk*: jobs whose
     answers the API deletes soon. *stopping*: nothing new is begun, and the daemon ends once what is under
-    way has, or soon.
+    way has, or soon. *requests*: how many are at the API, by queue; *room*: how many may be, None if that is
+    not known.
     """
 
     jobs: Mapping[str, int] = field(default_factory=dict)
@@ -56,6 +57,8 @@ class Condition:
     scanned_at: str = ""
     at_risk: int = 0
     stopping: bool = False
+    requests: Mapping[str, int] = field(default_factory=dict)
+    room: int | None = None
 
 
 class Pulse(Protocol):

@@ -6,15 +6,23 @@ stem that is taken gets `~2`, `~3`, ... so that nothing is ever overwritten.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from itertools import count
 
-from batchbox.core.forms import strip_ending
+from batchbox.core.forms import ENDINGS, strip_ending
 
 NAME_MAX = 255
 ROOM = len(".results.jsonl") + len("~99999")
 DIGEST_CHARS = 8
 ANSWERS = (".jsonl", ".csv", ".tsv", ".txt", ".md")  # endings of the answers in their several forms
+QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+OUR_ENDINGS = (*ENDINGS, ".json")  # a queue's folder in the outbox must not look like an output
+
+
+def can_be_queue(name: str) -> bool:
+    """Say whether a queue may be called *name*."""
+    return bool(QUEUE_NAME.fullmatch(name)) and not name.endswith(OUR_ENDINGS)
 
 
 def show(name: bytes) -> str:

@@ -33,7 +33,7 @@ from batchbox.core.manifest import JobId, Manifest, Part
 from batchbox.core.quota import Quota
 from batchbox.core.states import FINAL, HELD, JobState, PartState
 from batchbox.core.storage import Batch
-from batchbox.core.turns import Lane, Lanes, Turns, choose
+from batchbox.core.turns import Lane, Lanes, Turns, age_of, choose
 
 SECOND_LOOK = 1 / 15  # of the settle time, between the two lists that must agree
 
@@ -93,7 +93,9 @@ def due_actions(view: View) -> list[JobAction]:
 
 def line_up(view: View) -> Lanes:
     """Return what is due at *view.now*, in its lanes."""
-    return Lanes((lane_of(view, action), action) for action in due_actions(view))
+    return Lanes(
+        (lane_of(view, action), age_of(view.jobs[action.job]), action) for action in due_actions(view)
+    )
 
 
 def lane_of(view: View, action: JobAction) -> Lane:

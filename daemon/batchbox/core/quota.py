@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from batchbox.core.priorities import Priority
+from batchbox.core.states import UNANSWERED, PartState
 
+THERE = UNANSWERED | {PartState.COMMITTED}  # parts whose requests are at the API, or may be
 FORGOTTEN = 3600.0  # seconds after the last refusal: the account may have been given more since
 GROWTH = 10  # a tenth of what was accepted: each try that is refused is an upload in vain
 LOW_SHARE = 0.75  # of the room: the rest is left to those that are not low

@@ -25,6 +25,7 @@ WHAT_TO_DO = (
     "answers come as always. To have it canceled: batchbox cancel {job}. A file with fewer requests, shorter "
     "prompts or a smaller max_tokens may fit."
 )
+REFUSED = "No request was answered: the API refused to take it. Why, and what to do, is told under refusals."
 
 
 def count_rows(job: Manifest) -> dict[str, int]:
@@ -79,6 +80,12 @@ def compose_receipt(job: Manifest) -> dict[str, Any]:
     return receipt | ({"refusals": refusals} if refusals else {})
 
 
+def _explain(job: Manifest) -> str:
+    """Say what the status means, and what to do."""
+    is_refused = job.status == "failed" and any(part.refusal for part in job.parts)
+    return REFUSED if is_refused else SENTENCES.get(job.status or "", "")
+
+
 def _tell_priority(job: Manifest) -> str:
     """Tell a producer that what the name asks for was not given."""
     asked, given = job.priority_asked, job.priority
@@ -91,7 +98,7 @@ def _tell(job: Manifest) -> str:
     """Return how it ended in a sentence, and who asked for that."""
     if is_cancel(job.source.exact_name):
         return "Nothing was canceled: what is told below says why."
-    told = SENTENCES.get(job.status or "", "")
+    told = _explain(job)
     if job.status == "canceled" and not job.input:
         told = "It was canceled before it was checked, and nothing was sent: drop the file again to send it."
     if not job.cancel_asked_by:

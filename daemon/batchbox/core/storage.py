@@ -234,12 +234,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The exact bytes of a part. *open* gives them from the start; *note* hears how many are on their way."""
+    """The exact bytes of a part. *open* gives them from the start; *note* hears how many are on their way.
+
+    *betas*: the beta features of the API that the batch is made with.
+    """
 
     open: Callable[[], BinaryIO]
     size: int
     crc32: int
     note: Callable[[int], None] = lambda _count: None
+    betas: tuple[str, ...] = ()
 
 
 class Api(Protocol):

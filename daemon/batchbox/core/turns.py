@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchbox.core.actions import Collect, Ingest, JobAction, Look, Prove, Publish, Risky, Submit
-from batchbox.core.manifest import JobId
+from batchbox.core.manifest import JobId, Manifest
 
 if TYPE_CHECKING:  # which is made of this
     from batchbox.core.plan import View
@@ -42,43 +42,53 @@ class Lane(NamedTuple):
     is_resting: bool = False
 
 
-class Lanes:
-    """What is due, at most one action a job, in each lane that of the oldest job first."""
+Age = tuple[str, int, JobId]  # when a file was taken, to the second; of what time it is; its job
 
-    def __init__(self, due: Iterable[tuple[Lane, JobAction]] = ()) -> None:
-        self._due = {action.job: (lane, action) for lane, action in due}
-        self._jobs: dict[Lane, list[JobId]] = {}
-        for job in sorted(self._due):
-            self._jobs.setdefault(self._due[job][0], []).append(job)
+
+def age_of(job: Manifest) -> Age:
+    """Return what tells an older file, the lesser, from a younger one."""
+    return (job.taken_at, job.source.mtime_ns, job.job)
+
+
+class Lanes:
+    """What is due, at most one action a job, in each lane that of the oldest file first."""
+
+    def __init__(self, due: Iterable[tuple[Lane, Age, JobAction]] = ()) -> None:
+        self._due = {action.job: (lane, age, action) for lane, age, action in due}
+        self._ages: dict[Lane, list[Age]] = {}
+        for lane, age, _ in self._due.values():
+            self._ages.setdefault(lane, []).append(age)
+        for ages in self._ages.values():
+            ages.sort()
 
     def __iter__(self) -> Iterator[Lane]:
         """Yield the lanes in which something waits."""
-        return iter(self._jobs)
+        return iter(self._ages)
 
-    def put(self, lane: Lane, action: JobAction) -> None:
+    def put(self, lane: Lane, age: Age, action: JobAction) -> None:
         """Add what is due for a job that has nothing in any lane."""
-        self._due[action.job] = (lane, action)
-        insort(self._jobs.setdefault(lane, []), action.job)
+        self._due[action.job] = (lane, age, action)
+        insort(self._ages.setdefault(lane, []), age)
 
     def drop(self, job: JobId) -> None:
         """Forget what is due for *job*, if anything is."""
-        lane, _ = self._due.pop(job, (None, None))
-        if lane is None:
+        if job not in self._due:
             return
-        jobs = self._jobs[lane]
-        del jobs[bisect_left(jobs, job)]
-        if not jobs:
-            del self._jobs[lane]
+        lane, age, _ = self._due.pop(job)
+        ages = self._ages[lane]
+        del ages[bisect_left(ages, age)]
+        if not ages:
+            del self._ages[lane]
 
     def at(self, lane: Lane, place: int = 0) -> JobAction | None:
         """Return the action at that place of the lane, None beyond its end."""
-        jobs = self._jobs[lane]
-        return self._due[jobs[place]][1] if place < len(jobs) else None
+        ages = self._ages[lane]
+        return self._due[ages[place][-1]][-1] if place < len(ages) else None
 
     def of(self, jobs: AbstractSet[JobId]) -> list[JobAction]:
         """Return what is due for *jobs*, the most urgent first."""
         found = [self._due[job] for job in jobs if job in self._due]
-        return [action for lane, action in sorted(found, key=lambda one: (one[0].rank, one[1].job))]
+        return [action for lane, age, action in sorted(found, key=lambda one: (one[0].rank, one[1]))]
 
 
 @dataclass(slots=True)

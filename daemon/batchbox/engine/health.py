@@ -66,6 +66,8 @@ class Health:
             scanned_at=intake.scanned_at,
             at_risk=len(memory.deadlines),
             stopping=stopping,
+            requests=dict(memory.flight.by_queue),
+            room=memory.flight.quota(self._ctx.settings.max_queued_requests, self._beaten).limit,
         )
         self._ctx.pulse.beat(condition)
 
@@ -80,6 +82,7 @@ class Health:
         facts = {
             "waiting": [_tell(one) for one in intake.waiting(flags) if not one.obstacle.passing],
             "waiting_total": intake.count_waiting(),
+            "waiting_by_queue": intake.count_by_queue(),
             "waiting_since": intake.waiting_since or None,
             "flags": sorted(flags),
             "sending": self._explain_sending(memory, now) if memory.has_part(UNSENT) else None,

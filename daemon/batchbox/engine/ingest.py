@@ -132,7 +132,7 @@ def _conclude(
         bytes=sum(part.bytes for part in parts),
     )
     estimated, how = estimate_parts(ctx, job.job, written, rules.count_requests)
-    news |= {"parts": estimated, "estimated_by": how}
+    news |= {"parts": estimated, "estimated_by": how, "betas": rules.betas}
     return ctx.spool.save(job.after(Event.PASSED, **news), stored.version)
 
 

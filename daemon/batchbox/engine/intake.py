@@ -1,11 +1,12 @@
 """Intake: which files in the inbox are to be taken now, and why the others have to wait.
 
-A scan sees all of them at once; they are then gone through in order, a few in each turn of the loop, so
-that an inbox of many thousands is looked at once a second and keeps nobody waiting.
+A scan sees all of them at once; they are then gone through, a few in each turn of the loop, so that an
+inbox of many thousands is looked at once a second and keeps nobody waiting. The queues take turns, and
+where there are several none takes all the places: jobs may last a day.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,7 +14,9 @@ from itertools import islice
 import structlog
 
 from batchbox.core.backoff import Backoff
+from batchbox.core.line import Line, has_share
 from batchbox.core.names import show
+from batchbox.core.priorities import Priority, asked_by, grant
 from batchbox.core.settle import Incoming, Obstacle, Rules, Sightings, judge
 from batchbox.core.storage import spell
 from batchbox.engine.companions import Companions
@@ -30,6 +33,7 @@ AT_ONCE = Rules(0.0, 0.0, 0.0)  # for what is known to be whole
 NEXT = Obstacle("is about to be taken", passing=True)
 CHANGED = Obstacle("has just changed", passing=True)
 CROWDED = Obstacle("waits for its turn: as many jobs as max_jobs allows are under way")
+SHARED = Obstacle("waits for its turn: its queue has its share of max_jobs; the rest is left to the others")
 FLAGGED = {
     flag: Obstacle(f"waits: nothing is taken while control/{flag} stands", "batchbox resume takes it down")
     for flag in ("PAUSE", "DRAIN")
@@ -54,8 +58,13 @@ class Intake:
         self._rules = ctx.settings.settle_rules()  # as they were at the last scan
         self.companions = Companions(ctx)
         self._sightings = Sightings()
-        self._ahead: deque[Incoming] = deque()  # seen by the last scan, and not judged yet
+        self._ahead = Line()  # seen by the last scan, and not judged yet
+        self._turns: dict[str, int] = {}  # when each queue had its last; the higher, the later
+        self._turn = 0
+        self._known: set[str] = set()  # queues with files, as of the last scan
+        self._crowded: frozenset[str] = frozenset()  # queues that have their share of the places
         self._passed: list[Waiting] = []  # judged since the last scan
+        self._passed_by = Counter[str]()  # how many of each queue
         self._told: set[tuple[str, bytes, str]] = set()
         self._standing: set[tuple[str, bytes, str]] = set()
         self._failures: dict[tuple[str, bytes], Backoff] = {}
@@ -80,11 +89,23 @@ class Intake:
         self._free = self._ctx.spool.free_bytes() - self._ctx.settings.reserve_bytes
         if not self._ahead:
             self._told = self._standing
-        self._ahead = deque(incoming for incoming in seen if not incoming.obstacle)
-        self._passed, self._standing, self.due = [], set(), float("inf")
+        self._line_up([incoming for incoming in seen if not incoming.obstacle])
+        self._passed, self._passed_by = [], Counter()
+        self._standing, self.due = set(), float("inf")
         for incoming in seen:
             if incoming.obstacle:
                 self._pass_over(Waiting(incoming, incoming.obstacle), now)
+
+    def _line_up(self, files: list[Incoming]) -> None:
+        self._known = {incoming.queue for incoming in files}
+        self._turns = {queue: turn for queue, turn in self._turns.items() if queue in self._known}
+        limits = {queue: self._limits(queue) for queue in self._known}
+        with_priorities = ((grant(asked_by(one.name), *limits[one.queue]), one) for one in files)
+        self._ahead = Line(with_priorities, self._turns)
+
+    def _limits(self, queue: str) -> tuple[Priority, Priority]:
+        rules = self._ctx.settings.for_queue(queue)
+        return rules.priority, rules.max_priority
 
     def _note_new(self, count: int) -> None:
         """Log by what new files were found: a watcher that has grown deaf is seen by that alone."""
@@ -93,21 +114,33 @@ class Intake:
         if count:
             log.debug("files.found", files=count, by=by)
 
-    def pick(self, now: float, room: int) -> list[Incoming]:
-        """Return what to take now, oldest first. *room*: how many jobs there is room for."""
+    def pick(self, now: float, room: int, jobs: Mapping[str, int]) -> list[Incoming]:
+        """Return what to take now. *room*: how many jobs there is room for; *jobs*: those of each queue."""
         ready: list[Incoming] = []
         self._room = room
+        taken = Counter(jobs)
+        is_shared = len({*self._ctx.settings.queue, *self._known, *jobs}) > 1
+
+        def may_go(queue: str) -> bool:
+            return not is_shared or has_share(taken[queue], room - len(ready))
+
         for _ in range(min(JUDGED_AT_ONCE, len(self._ahead))):
             if len(ready) >= min(room, TAKEN_AT_ONCE):
                 break
-            incoming = self._ahead.popleft()
+            incoming = self._ahead.pop(may_go)
+            if incoming is None:
+                break
+            self._turn += 1
+            self._turns[incoming.queue] = self._turn
             obstacle = self._judge(incoming, now)
             if obstacle:
                 self._pass_over(Waiting(incoming, obstacle), now)
             else:
                 self._free -= incoming.size * ROOM_FACTOR
+                taken[incoming.queue] += 1
                 ready.append(incoming)
         self._room -= len(ready)
+        self._crowded = frozenset(queue for queue in self._known if not may_go(queue))
         return ready
 
     def _judge(self, incoming: Incoming, now: float) -> Obstacle | None:
@@ -130,6 +163,7 @@ class Intake:
     def _pass_over(self, waiting: Waiting, now: float) -> None:
         """Keep why a file has to wait; log that once for as long as it stands."""
         self._passed.append(waiting)
+        self._passed_by[waiting.incoming.queue] += 1
         incoming, obstacle = waiting.incoming, waiting.obstacle
         if obstacle.passing:
             self.due = min(self.due, self._moment(incoming, now))
@@ -154,6 +188,7 @@ class Intake:
         for waiting in companions:
             if waiting.obstacle is CHANGED:
                 self._passed.append(waiting)
+                self._passed_by[waiting.incoming.queue] += 1
                 self.due = min(self.due, now + self._rules.quiet + STEP)
             else:
                 self._pass_over(waiting, now)
@@ -166,7 +201,7 @@ class Intake:
     @property
     def is_going_on(self) -> bool:
         """Say whether there is more to judge at once."""
-        return bool(self._ahead) and self._room > 0
+        return self._room > 0 and bool(self._ahead.count().keys() - self._crowded)
 
     @property
     def is_settling(self) -> bool:
@@ -177,12 +212,20 @@ class Intake:
         """Return how many files wait."""
         return len(self._passed) + len(self._ahead)
 
+    def count_by_queue(self) -> dict[str, int]:
+        """Return how many files of each queue wait."""
+        return dict(self._passed_by + self._ahead.count())
+
     def waiting(self, flags: frozenset[str]) -> list[Waiting]:
         """Return the first files that wait. *flags*: those that stand."""
         flagged = next((FLAGGED[flag] for flag in FLAGGED if flag in flags), None)
-        obstacle = flagged or (NEXT if self._room > 0 else CROWDED)
-        ahead = [Waiting(incoming, obstacle) for incoming in islice(self._ahead, SHOWN)]
+        ahead = [Waiting(one, flagged or self._explain_turn(one.queue)) for one in islice(self._ahead, SHOWN)]
         return (self._passed[:SHOWN] + ahead)[:SHOWN]
+
+    def _explain_turn(self, queue: str) -> Obstacle:
+        if self._room <= 0:
+            return CROWDED
+        return SHARED if queue in self._crowded else NEXT
 
 
 def _first_of(seen: list[Incoming]) -> str:

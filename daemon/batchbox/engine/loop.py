@@ -164,7 +164,7 @@ class Loop:
         room = self._ctx.settings.max_jobs - len(self.memory.jobs)
         if self._flags or self._stopping:
             room = 0
-        for incoming in self._intake.pick(now, max(room, 0)):
+        for incoming in self._intake.pick(now, max(room, 0), self.memory.queues):
             self._claim(incoming)
 
     def _scan(self, now: float) -> None:

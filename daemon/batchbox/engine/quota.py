@@ -8,11 +8,9 @@ import structlog
 from batchbox.core.actions import Submit
 from batchbox.core.errors import NOTHING_TO_DO
 from batchbox.core.manifest import JobId, Manifest
-from batchbox.core.quota import Lesson, Quota, learn
-from batchbox.core.states import PartState
+from batchbox.core.quota import THERE, Lesson, Quota, learn
 from batchbox.core.storage import Batch
 
-THERE = frozenset({PartState.COMMITTED, PartState.IN_DOUBT, PartState.CANDIDATES, PartState.SUBMITTED})
 FIX = f"{NOTHING_TO_DO}: sending goes on as soon as some of them have been answered"
 
 log = structlog.get_logger()

@@ -81,7 +81,8 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: Horizon | None) 
     log.info("part.sending", **facts, bytes=part.bytes, requests=part.requests)
     try:
         with ctx.transfers.track(job, "sending", part.label, part.bytes) as transfer:
-            body = Body(lambda: ctx.spool.open(job, name), part.bytes, part.crc32, transfer.add)
+            betas = stored.manifest.betas
+            body = Body(lambda: ctx.spool.open(job, name), part.bytes, part.crc32, transfer.add, betas)
             batch = ctx.api.create(body, attempt.commit)
     except Refused as refusal:
         return Submitted(_turn_down(ctx, attempt, refusal, facts), horizon)

@@ -35,6 +35,9 @@ EVENTS = {
     "library.warned": Event("a library has something to say", ("library", "problem"), (WARNING,)),
     "metrics.unavailable": Event("nothing can be served at metrics_listen", TROUBLE, (ERROR,), ()),
     "watcher.absent": Event("no hints: files are found by scanning alone", TROUBLE, (WARNING,)),
+    "queue.absent": Event(
+        "the folder of a declared queue could not be made", ("queue", *TROUBLE), (WARNING,)
+    ),
     # the spool
     "spool.offline": Event("the spool is not there, or not the one it was", TROUBLE, (ERROR,), ()),
     "spool.online": Event("the spool is back"),

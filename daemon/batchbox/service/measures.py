@@ -74,6 +74,12 @@ MEASURES = {
     "batchbox_inbox_oldest_seconds": Measure(
         GAUGE, "since the oldest of them came to be as it is (ctime), 0 if there is none"
     ),
+    "batchbox_requests_at_api": Measure(
+        GAUGE, "requests in batches that have not ended, or that may exist", ("queue",)
+    ),
+    "batchbox_requests_room": Measure(
+        GAUGE, "requests that may be there at once, as set or learnt; 0 if nothing is known"
+    ),
     "batchbox_jobs_held": Measure(GAUGE, "files that wait for a person, in hold/"),
     "batchbox_answers_at_risk": Measure(GAUGE, "files whose answers the API deletes soon"),
     "batchbox_flag": Measure(GAUGE, "1 while control/PAUSE or control/DRAIN stands", ("flag",)),

@@ -82,6 +82,7 @@ class Metrics:
         self._held["batchbox_build"].info({"version": version})
         self._set("batchbox_start_timestamp_seconds", clock.now().timestamp())
         self._cpu = 0.0
+        self._queues: set[str] = set()
         for event in EVENTS:  # from 0, so that the first is an increase
             self._of("batchbox_events", {"event": event})
 
@@ -160,12 +161,23 @@ class Metrics:
         self._set("batchbox_inbox_oldest_seconds", self._age(since))
         self._set("batchbox_jobs_held", condition.held)
         self._set("batchbox_answers_at_risk", condition.at_risk)
+        self._gauge_requests(condition)
         self._set("batchbox_offline", condition.offline)
         self._set("batchbox_stopped", bool(condition.problem))
         self._set("batchbox_needs_person", bool(condition.problem) and needs_person(condition.fix))
         if condition.scanned_at:
             scanned = datetime.fromisoformat(condition.scanned_at).timestamp()
             self._set("batchbox_last_scan_timestamp_seconds", scanned)
+
+    def _gauge_requests(self, condition: Condition) -> None:
+        found: dict[str, int] = dict.fromkeys(self._queues, 0)  # those that have none any more
+        for queue, requests in condition.requests.items():
+            known = self._few("queue", queue)
+            found[known] = found.get(known, 0) + requests
+        for queue, requests in found.items():
+            self._set("batchbox_requests_at_api", requests, queue=queue)
+        self._queues = set(found)
+        self._set("batchbox_requests_room", condition.room or 0)
 
     def _gauge_process(self) -> None:
         self._set("batchbox_memory_bytes", measure_memory())

@@ -20,9 +20,10 @@ from pydantic import BaseModel
 from batchbox.core.errors import Damaged, Stop
 from batchbox.core.forms import form_of
 from batchbox.core.manifest import Manifest
+from batchbox.core.names import QUEUE_NAME
 from batchbox.core.retention import Archive, Kept
 from batchbox.spool import durable
-from batchbox.spool.layout import DEFAULT_QUEUE, JOB_NAME, KEPT, QUEUE_NAME, Layout
+from batchbox.spool.layout import DEFAULT_QUEUE, JOB_NAME, KEPT, Layout
 from batchbox.spool.manifests import read_as, read_manifest
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -78,6 +78,7 @@ class Health(BaseModel):
     asking: Trouble | None = None
     waiting: list[WaitingFile] = Field(default_factory=list)
     waiting_total: int = 0
+    waiting_by_queue: dict[str, int] = Field(default_factory=dict)
     waiting_since: AwareDatetime | None = None
     deadlines: list[AtRisk] = Field(default_factory=list)
     jobs: dict[str, Trouble | None] = Field(default_factory=dict)

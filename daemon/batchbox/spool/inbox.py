@@ -16,9 +16,10 @@ from pathlib import Path
 from batchbox.core.companions import is_companion
 from batchbox.core.errors import TryLater
 from batchbox.core.forms import ENDINGS, HIDDEN, form_of
+from batchbox.core.names import can_be_queue
 from batchbox.core.settle import Finding, Incoming, Obstacle, Writer
 from batchbox.spool import durable
-from batchbox.spool.layout import DEFAULT_QUEUE, QUEUE_NAME, REQUEST, Layout
+from batchbox.spool.layout import DEFAULT_QUEUE, REQUEST, Layout
 
 OPEN_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 NO_QUEUE = Obstacle(
@@ -27,7 +28,6 @@ NO_QUEUE = Obstacle(
 SECOND_NAME = Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
 OURS = Obstacle("is taken already: a power cut has left its name here", passing=True)
 READ = tuple(ending.encode() for ending in ENDINGS)
-OUR_ENDINGS = (*ENDINGS, ".json")  # a queue's folder in the outbox must not look like an output
 KINDS = (
     (stat.S_ISDIR, "is a folder"),
     (stat.S_ISLNK, "is a symbolic link"),
@@ -56,7 +56,7 @@ def _folders(layout: Layout) -> list[str]:
 
 def is_queue(name: str) -> bool:
     """Say whether a folder of that name in the inbox is a queue."""
-    return bool(QUEUE_NAME.fullmatch(name)) and name != DEFAULT_QUEUE and not name.endswith(OUR_ENDINGS)
+    return can_be_queue(name) and name != DEFAULT_QUEUE
 
 
 def _odd(folders: list[str]) -> Iterator[bytes]:

@@ -18,7 +18,6 @@ KEPT = frozenset({REQUEST, MANIFEST, PREVIOUS})
 FOLDERS = ("inbox", "work", "outbox", "rejected", "hold", "done", "control", "state")
 
 JOB_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
-QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)

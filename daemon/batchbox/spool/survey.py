@@ -10,15 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel
-
 from batchbox.core.commands import read_command
 from batchbox.core.errors import BAD_SETTINGS, Damaged, Stop
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import show
-from batchbox.core.states import HELD, JobState, PartState
+from batchbox.core.states import HELD
 from batchbox.spool import inbox
 from batchbox.spool.control import Note, read_commands, read_flags
+from batchbox.spool.glance import Glance
 from batchbox.spool.health import Health, Trouble, WaitingFile, read_health
 from batchbox.spool.hold import Reason, read_reason
 from batchbox.spool.layout import JOB_NAME, MANIFEST, Layout
@@ -31,7 +30,7 @@ UNTOLD = "why was not written down, or is not yours to read"
 UNTOLD_FIX = "batchbox show JOB tells its story; batchbox release JOB goes on with it where it was"
 NOT_RUNNING = "waits for batchbox to be started"
 
-M = TypeVar("M", Manifest, "Glance")
+M = TypeVar("M", Manifest, Glance)
 T = TypeVar("T")
 
 
@@ -53,19 +52,6 @@ class Asked:
     note: Note
     problem: str
     fix: str
-
-
-class PartGlance(BaseModel):
-    """Where a part is."""
-
-    state: PartState
-
-
-class Glance(BaseModel):
-    """What a manifest says at a glance: enough to be counted, too little to decide anything."""
-
-    state: JobState
-    parts: tuple[PartGlance, ...]
 
 
 @dataclass(frozen=True, slots=True)
