@@ -22,10 +22,12 @@ from batchbox.core.names import show
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
+from batchbox.service.courier import Courier
 from batchbox.service.export import Export
 from batchbox.service.logs import listen_in
 from batchbox.service.metrics import Metrics
 from batchbox.service.notify import Notifier
+from batchbox.service.receivers import Receivers, find_flaws
 from batchbox.service.reload import reload_settings
 from batchbox.service.reminders import Alarms
 from batchbox.settings import Settings
@@ -37,6 +39,7 @@ from batchbox.spool.marker import Held
 
 LOCK_TRIES = 20
 LOCK_STEP = 0.05
+SETTLE_SECONDS = 90.0  # as long as a receiver may take, and a little more
 READABLE = 0o644  # by node_exporter
 
 log = structlog.get_logger()
@@ -68,9 +71,11 @@ def run_daemon(
     gc.freeze()  # thousands of classes of the SDK: the end of the process would take most of a second
     spool = open_spool(root)
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds, settings.api_socket)
-    export = _export(spool, settings)
+    metrics, export = _export(spool, settings)
     pulse = Pulses(notifier, Alarms(), export)
     ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes, pulse=pulse)
+    courier = _hire(ctx, spool)
+    metrics.watch_notices(lambda: courier.pending)
     mailbox = Mailbox()
 
     def reread(held: Settings) -> Settings:
@@ -81,9 +86,13 @@ def run_daemon(
         stop_watching = watch_inbox(root, lambda: mailbox.put(Hint()))
         _announce(root, spool, settings)
         loop = Loop(ctx, mailbox, reread=reread)
+        courier.start()
         try:
             loop.run(until_idle)
+            if until_idle:
+                courier.settle(SETTLE_SECONDS)
         finally:
+            courier.close()
             stop_watching()
             export.close()
             spool.close()
@@ -91,7 +100,17 @@ def run_daemon(
     log.info("daemon.stopped", jobs=len(loop.memory.jobs))
 
 
-def _export(spool: FolderSpool, settings: Settings) -> Export:
+def _hire(ctx: Context, spool: FolderSpool) -> Courier:
+    """Return who brings the letters; whom to, the settings say as they are by then."""
+    for queue, flaw in find_flaws(ctx.settings, os.environ):
+        log.error("notice.unready", queue=queue, problem=flaw.problem, fix=flaw.fix)
+    receivers = Receivers(lambda queue: spool.layout.queue("outbox", queue), ctx.clock, os.environ)
+    courier = Courier(spool.letters, receivers, lambda queue: ctx.settings.for_queue(queue).notice, ctx.clock)
+    ctx.announced = courier.wake
+    return courier
+
+
+def _export(spool: FolderSpool, settings: Settings) -> tuple[Metrics, Export]:
     """Count from now on; what is counted is handed out at each beat."""
     metrics = Metrics(SystemClock(), __version__, show(os.fsencode(spool.layout.root)))
     path = spool.layout.metrics
@@ -99,7 +118,7 @@ def _export(spool: FolderSpool, settings: Settings) -> Export:
         metrics, SystemClock(), lambda data: replace_loosely(path, data, READABLE), settings.metrics_listen
     )
     listen_in(export.count)
-    return export
+    return metrics, export
 
 
 def _announce(root: Path, spool: FolderSpool, settings: Settings) -> None:

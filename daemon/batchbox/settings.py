@@ -21,7 +21,7 @@ from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Budget, Notice, OutputForm, Queue, QueueRules
+from batchbox.queues import Budget, Notice, OutputForm, Queue, QueueRules, WebhookUrl
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     notify_command: list[str] | None = Field(
         None, min_length=1, description="program, with its arguments, that is run for each receipt"
     )
-    notify_url: str | None = Field(None, description="URL that is told of each receipt (a webhook)")
+    notify_url: WebhookUrl = Field(None, description="URL that is told of each receipt (a webhook)")
     notify_secret_file: Path | None = Field(None, description="file with the secret that signs what is told")
 
     poll_seconds: float | None = Field(
