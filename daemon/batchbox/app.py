@@ -74,8 +74,6 @@ def run_daemon(
     metrics, export = _export(spool, settings)
     pulse = Pulses(notifier, Alarms(), export)
     ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes, pulse=pulse)
-    courier = _hire(ctx, spool)
-    metrics.watch_notices(lambda: courier.pending)
     mailbox = Mailbox()
 
     def reread(held: Settings) -> Settings:
@@ -86,13 +84,10 @@ def run_daemon(
         stop_watching = watch_inbox(root, lambda: mailbox.put(Hint()))
         _announce(root, spool, settings)
         loop = Loop(ctx, mailbox, reread=reread)
-        courier.start()
         try:
-            loop.run(until_idle)
-            if until_idle:
-                courier.settle(SETTLE_SECONDS)
+            with _courier(ctx, spool, metrics, until_idle):
+                loop.run(until_idle)
         finally:
-            courier.close()
             stop_watching()
             export.close()
             spool.close()
@@ -100,14 +95,25 @@ def run_daemon(
     log.info("daemon.stopped", jobs=len(loop.memory.jobs))
 
 
-def _hire(ctx: Context, spool: FolderSpool) -> Courier:
-    """Return who brings the letters; whom to, the settings say as they are by then."""
+@contextmanager
+def _courier(ctx: Context, spool: FolderSpool, metrics: Metrics, waits: bool) -> Iterator[None]:
+    """Bring letters for the length of the block, to whom the settings say by then.
+
+    *waits*: where it ends by itself, each is tried once before.
+    """
     for queue, flaw in find_flaws(ctx.settings, os.environ):
         log.error("notice.unready", queue=queue, problem=flaw.problem, fix=flaw.fix)
     receivers = Receivers(lambda queue: spool.layout.queue("outbox", queue), ctx.clock, os.environ)
     courier = Courier(spool.letters, receivers, lambda queue: ctx.settings.for_queue(queue).notice, ctx.clock)
+    metrics.watch_notices(lambda: courier.pending)
     ctx.announced = courier.wake
-    return courier
+    courier.start()
+    try:
+        yield
+        if waits:
+            courier.settle(SETTLE_SECONDS)
+    finally:
+        courier.close()
 
 
 def _export(spool: FolderSpool, settings: Settings) -> tuple[Metrics, Export]:
