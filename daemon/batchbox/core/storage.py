@@ -68,7 +68,7 @@ class Companions(Protocol):
         """Return them, as of the last scan."""
 
     def is_there(self, queue: str, name: bytes) -> bool:
-        """Say whether the inbox holds anything of that name right now."""
+        """Say whether the inbox holds a file of that name right now."""
 
     def read(self, companion: Incoming) -> bytes | None:
         """Return what stands in it, of one that is too long only the beginning; None if it has changed."""
