@@ -8,6 +8,7 @@ import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import say, tell, tell_json
+from batchbox.cli.vouching import vouch
 from batchbox.clock import SystemClock
 from batchbox.core.errors import NOT_ALL_WELL
 from batchbox.core.manifest import Mistake
@@ -27,6 +28,7 @@ def drop(
     """Put a file into the inbox, whole or not at all."""
     root = require_spool(spool)
     dropped = drop_file(root, file, queue)
+    vouch(root, file.name, dropped)
     if not wait:
         receipt = f"{dropped.stem}.receipt.json"
         if as_json:
