@@ -22,10 +22,12 @@ from batchbox.core.names import show
 from batchbox.engine.context import Context
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mailbox, ReloadAsked, StopAsked
+from batchbox.service.courier import Courier
 from batchbox.service.export import Export
 from batchbox.service.logs import listen_in
 from batchbox.service.metrics import Metrics
 from batchbox.service.notify import Notifier
+from batchbox.service.receivers import Receivers, find_flaws
 from batchbox.service.reload import reload_settings
 from batchbox.service.reminders import Alarms
 from batchbox.settings import Settings
@@ -38,6 +40,7 @@ from batchbox.spool.queues import make_queues
 
 LOCK_TRIES = 20
 LOCK_STEP = 0.05
+SETTLE_SECONDS = 90.0  # as long as a receiver may take, and a little more
 READABLE = 0o644  # by node_exporter
 
 log = structlog.get_logger()
@@ -71,7 +74,7 @@ def run_daemon(
     for queue, error in make_queues(spool.layout, settings.queue):
         log.warning("queue.absent", queue=queue, problem=str(error), fix=f"make the folder inbox/{queue}")
     api = AnthropicApi(read_key, settings.base_url, settings.answer_seconds, settings.api_socket)
-    export = _export(spool, settings)
+    metrics, export = _export(spool, settings)
     pulse = Pulses(notifier, Alarms(), export)
     ctx = Context(spool, api, SystemClock(), settings, secrets.token_bytes, pulse=pulse)
     mailbox = Mailbox()
@@ -85,7 +88,8 @@ def run_daemon(
         _announce(root, spool, settings)
         loop = Loop(ctx, mailbox, reread=reread)
         try:
-            loop.run(until_idle)
+            with _courier(ctx, spool, metrics, until_idle):
+                loop.run(until_idle)
         finally:
             stop_watching()
             export.close()
@@ -94,7 +98,28 @@ def run_daemon(
     log.info("daemon.stopped", jobs=len(loop.memory.jobs))
 
 
-def _export(spool: FolderSpool, settings: Settings) -> Export:
+@contextmanager
+def _courier(ctx: Context, spool: FolderSpool, metrics: Metrics, waits: bool) -> Iterator[None]:
+    """Bring letters for the length of the block, to whom the settings say by then.
+
+    *waits*: where it ends by itself, each is tried once before.
+    """
+    for queue, flaw in find_flaws(ctx.settings, os.environ):
+        log.error("notice.unready", queue=queue, problem=flaw.problem, fix=flaw.fix)
+    receivers = Receivers(lambda queue: spool.layout.queue("outbox", queue), ctx.clock, os.environ)
+    courier = Courier(spool.letters, receivers, lambda queue: ctx.settings.for_queue(queue).notice, ctx.clock)
+    metrics.watch_notices(lambda: courier.pending)
+    ctx.announced = courier.wake
+    courier.start()
+    try:
+        yield
+        if waits:
+            courier.settle(SETTLE_SECONDS)
+    finally:
+        courier.close()
+
+
+def _export(spool: FolderSpool, settings: Settings) -> tuple[Metrics, Export]:
     """Count from now on; what is counted is handed out at each beat."""
     metrics = Metrics(SystemClock(), __version__, show(os.fsencode(spool.layout.root)))
     path = spool.layout.metrics
@@ -102,7 +127,7 @@ def _export(spool: FolderSpool, settings: Settings) -> Export:
         metrics, SystemClock(), lambda data: replace_loosely(path, data, READABLE), settings.metrics_listen
     )
     listen_in(export.count)
-    return export
+    return metrics, export
 
 
 def _announce(root: Path, spool: FolderSpool, settings: Settings) -> None:

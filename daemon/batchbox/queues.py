@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -16,6 +17,25 @@ from batchbox.core.names import can_be_queue
 from batchbox.core.priorities import Priority
 from batchbox.core.template import require_template
 
+HERE = ("localhost", "127.0.0.1", "::1")
+
+
+def require_webhook(url: str | None) -> str | None:
+    """Return *url*. Raise `ValueError` if nothing should be posted there."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    is_whole = url.isascii() and url.isprintable() and not any(char.isspace() or char in "#@" for char in url)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in HERE)
+    if not (is_whole and is_safe and parts.hostname and parts.port != 0):
+        raise ValueError(
+            "it has to be a URL such as https://example.com/batches; http only to this machine (localhost): "
+            "names of files and what they cost would be read on the way"
+        )
+    return url
+
+
+WebhookUrl = Annotated[str | None, AfterValidator(require_webhook)]
 OutputForm = Literal["rows", "answers", "csv", "text"]
 USUAL_OUTPUT: Mapping[Kind, tuple[OutputForm, ...]] = {  # where none is set
     "jsonl": ("rows",),
@@ -76,7 +96,7 @@ class Queue(BaseModel):
     )
     count_requests: int | None = Field(None, ge=0, description="see count_requests")
     notify_command: list[Words] | None = Field(None, min_length=1, description="see notify_command")
-    notify_url: str | None = Field(None, description="see notify_url")
+    notify_url: WebhookUrl = Field(None, description="see notify_url")
     notify_secret_file: Path | None = Field(None, description="see notify_secret_file")
     keep_done_days: int | None = Field(None, ge=1, description="see keep_done_days")
     keep_done_bytes: int | None = Field(None, ge=0, description="of this queue alone: see keep_done_bytes")

@@ -22,7 +22,7 @@ from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Beta, Notice, OutputForm, Prompt, Queue, QueueName, QueueRules
+from batchbox.queues import Beta, Notice, OutputForm, Prompt, Queue, QueueName, QueueRules, WebhookUrl
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     notify_command: list[str] | None = Field(
         None, min_length=1, description="program, with its arguments, that is run for each receipt"
     )
-    notify_url: str | None = Field(None, description="URL that is told of each receipt (a webhook)")
+    notify_url: WebhookUrl = Field(None, description="URL that is told of each receipt (a webhook)")
     notify_secret_file: Path | None = Field(None, description="file with the secret that signs what is told")
 
     poll_seconds: float | None = Field(

@@ -156,6 +156,18 @@ def test_a_marker_that_is_no_file_vouches_for_nothing(start: Start, sandbox: San
     assert not sandbox.batches()
 
 
+def test_an_older_marker_is_none_where_nobody_requires_one(start: Start) -> None:
+    """What was left over keeps no file waiting, and is not held against it."""
+    engine = start()
+    engine.drop("a.jsonl", b"")
+    path = mark(engine, b'{"lines": 9}')
+    while os.stat(engine.root / "inbox" / "a.jsonl").st_ctime_ns <= _ctime(engine):
+        engine.drop("a.jsonl", TWO)
+    engine.run_to_end()
+    assert engine.receipt("a")["status"] == "succeeded"
+    assert path.exists()
+
+
 def test_killed_after_everything_it_does(tmp_path: Path, sandbox: Sandbox) -> None:
     """Whatever was the last thing done: taken once, its marker gone, and no later file taken by that."""
     later = TWO + request("c")

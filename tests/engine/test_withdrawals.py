@@ -145,6 +145,16 @@ def test_every_request_was_answered_all_the_same(start: Start, slow: Sandbox) ->
     assert "came too late" in receipt["message"]
 
 
+def test_what_is_there_and_is_none_of_ours_is_not_waited_for(engine: Engine) -> None:
+    """A file with no ending of ours, or a folder, is never taken."""
+    (engine.root / "inbox" / "notes").touch()
+    (engine.root / "inbox" / "a.jsonl").mkdir()
+    for name in ("notes.cancel", "a.jsonl.cancel"):
+        withdraw(engine, name)
+        engine.run_until(lambda name=name: engine.path(name, "receipt.json").exists())  # type: ignore[misc]
+    assert (engine.root / "inbox" / "notes").exists()
+
+
 def test_a_pause_lets_what_finds_nothing_wait(engine: Engine) -> None:
     """Nothing is taken while PAUSE stands; status says so."""
     (engine.root / "control" / "PAUSE").touch()
@@ -166,9 +176,9 @@ def test_what_is_no_file_stays_and_is_told(engine: Engine, log: Log) -> None:
 
 
 class Watched:
-    """A spool that burns the fuse once it has written anything, companions included."""
+    """A spool that burns the fuse once it has written anything, companions and letters included."""
 
-    CALLS = frozenset({"take", "save", "publish", "retire", "remove"})
+    CALLS = frozenset({"take", "save", "publish", "retire", "remove", "put"})
 
     def __init__(self, real: object, fuse: Fuse) -> None:
         self._real = real
@@ -176,7 +186,7 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._real, name)
-        if name == "companions":
+        if name in ("companions", "letters"):
             return Watched(found, self._fuse)
         return self._guard(found) if name in self.CALLS else found
 

@@ -19,8 +19,9 @@ from batchbox.core.forms import form_of
 from batchbox.core.manifest import Manifest, Part
 from batchbox.core.storage import Api, Spool
 from batchbox.engine.context import Context
-from batchbox.engine.loop import Loop, start_thread
+from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mail, Mailbox
+from batchbox.engine.steps import start_thread
 from batchbox.settings import Settings
 from batchbox.spool.control import leave_command
 from batchbox.spool.folder import FolderSpool

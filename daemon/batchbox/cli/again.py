@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from batchbox.cli.asking import tell_asked
+from batchbox.cli.vouching import vouch
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest, Output
 from batchbox.core.names import errors_name
@@ -29,7 +30,7 @@ def _drop(root: Path, job: Manifest, as_json: bool) -> None:
         problem = f"{job.source.name} was asked again as {name}; it is job {again[0]}"
         raise Stop(problem, fix, code=BAD_SETTINGS)
     _require_unchanged(source, errors)
-    drop_file(root, source, job.source.queue, name)
+    vouch(root, name, drop_file(root, source, job.source.queue, name))
     facts = {"command": "retry", "job": job.job, "file": job.source.name}
     sentence = f"what was not answered of {job.source.name} was dropped again, as {name}"
     tell_asked(root, sentence, facts | {"dropped": name, "queue": job.source.queue}, as_json)

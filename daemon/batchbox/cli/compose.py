@@ -38,6 +38,7 @@ from batchbox.cli.drop import follow
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.outlook import Outlook, look_ahead, tell_outlook
 from batchbox.cli.page import tell, tell_json
+from batchbox.cli.vouching import vouch
 from batchbox.cli.wishes import Choice, Source, Words, find_source, read_params, read_wish
 from batchbox.clock import SystemClock
 from batchbox.core.checkup import count
@@ -176,6 +177,7 @@ def _conclude(aim: Aim, source: Source, outlook: Outlook, draft: Path) -> None:
         return
     root = require_spool(aim.spool)
     dropped = drop_file(root, draft, aim.queue, aim.name)
+    vouch(root, aim.name, dropped)
     follow(root, dropped, aim.name, aim.waits, aim.as_json, facts)
 
 

@@ -21,6 +21,7 @@ from batchbox.engine.intake import ROOM_FACTOR
 from batchbox.service import surroundings
 from batchbox.service.key import read_key
 from batchbox.service.logs import set_up_logs
+from batchbox.service.receivers import find_flaws
 from batchbox.settings import PUBLIC_URL, Settings
 from batchbox.sources import unknown_variables
 from batchbox.spool import fitness, liveness, rights
@@ -138,7 +139,11 @@ def _read(root: Path | None, config: Path | None) -> tuple[Settings | None, list
     except Stop as error:
         return None, [accuse("settings", error.problem, error.fix), *unknown]
     told = f"valid; {len(settings.model_fields_set) or 'none'} set, the others as built in"
-    return settings, [Check("settings", told), *unknown]
+    notices = [
+        accuse("notices", f"queue {queue}: {flaw.problem}", flaw.fix)
+        for queue, flaw in find_flaws(settings, os.environ)
+    ]
+    return settings, [Check("settings", told), *unknown, *notices]
 
 
 def _check_spool(layout: Layout, settings: Settings, user: int) -> Iterator[Check]:

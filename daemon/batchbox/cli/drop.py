@@ -9,6 +9,7 @@ import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.page import say, tell, tell_json
+from batchbox.cli.vouching import vouch
 from batchbox.clock import SystemClock
 from batchbox.core.errors import NOT_ALL_WELL
 from batchbox.core.manifest import Mistake
@@ -29,6 +30,7 @@ def drop(
     """Put a file into the inbox, whole or not at all."""
     root = require_spool(spool)
     dropped = drop_file(root, file, queue)
+    vouch(root, file.name, dropped)
     follow(root, dropped, show(os.fsencode(file.name)), wait, as_json)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from batchbox.core.letters import Letter
 from batchbox.core.manifest import JobId, Manifest, Output, Owner
 from batchbox.core.retention import Archive, Kept
 from batchbox.core.settle import Finding, Incoming
@@ -68,7 +69,7 @@ class Companions(Protocol):
         """Return them, as of the last scan."""
 
     def is_there(self, queue: str, name: bytes) -> bool:
-        """Say whether the inbox holds anything of that name right now."""
+        """Say whether the inbox holds a file of that name right now."""
 
     def read(self, companion: Incoming) -> bytes | None:
         """Return what stands in it, of one that is too long only the beginning; None if it has changed."""
@@ -78,6 +79,13 @@ class Companions(Protocol):
 
     def endings(self, queue: str, stem: str) -> Iterable[tuple[str, str]]:
         """Return name and status of each receipt of that stem in the outbox, the oldest first."""
+
+
+class Letters(Protocol):
+    """Where letters wait until they are brought to those who are to hear of a receipt."""
+
+    def put(self, letter: Letter) -> None:
+        """Keep *letter*; one of that name is replaced."""
 
 
 class Spool(Protocol):
@@ -97,6 +105,10 @@ class Spool(Protocol):
     @property
     def companions(self) -> Companions:
         """Return what lies beside dropped files and is about them; any thread may ask."""
+
+    @property
+    def letters(self) -> Letters:
+        """Return the letters that are on their way."""
 
     def check(self) -> None:
         """Raise `Offline` unless this is the spool that was opened."""

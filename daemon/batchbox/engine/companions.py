@@ -50,10 +50,12 @@ class Companions:
             told = "is still waiting" if is_late else "waits"
             fix = f"once {name} is whole, put an empty file {name}.ok beside it: this queue requires that"
             return Obstacle(f"{told} for its marker {name}.ok", fix, expected=not is_late)
-        obstacle = self._look_into(marker, incoming, now)
+        if marker.ctime_ns >= incoming.ctime_ns:
+            return self._look_into(marker, incoming, now)
         if not self._requires(incoming.queue):
-            return CHANGING if obstacle is CHANGING else None
-        return obstacle
+            return None
+        fix = f"once {name} is whole, write its marker anew (as with touch)"
+        return Obstacle(f"has changed since its marker {show(marker.name)} was put there", fix)
 
     def is_whole(self, incoming: Incoming) -> bool:
         """Say whether nobody needs to wait for more of it: it is vouched for, or wanted no more."""
@@ -76,9 +78,6 @@ class Companions:
         name = show(marker.name)
         if marker.obstacle:
             return Obstacle(f"waits: its marker {name} {marker.obstacle.problem}", marker.obstacle.fix)
-        if marker.ctime_ns < incoming.ctime_ns:
-            fix = f"once the file is whole, write {name} anew (as with touch)"
-            return Obstacle(f"has changed since its marker {name} was put there", fix)
         finding, rules = self._ctx.spool.examine(marker), self._ctx.settings.settle_rules()
         if finding.obstacle:
             return Obstacle(f"waits: its marker {name} {finding.obstacle.problem}", finding.obstacle.fix)

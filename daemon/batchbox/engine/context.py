@@ -31,6 +31,7 @@ class Context:
     entropy: Callable[[int], bytes]
     transfers: Transfers = field(default_factory=Transfers)
     pulse: Pulse = field(default_factory=Pulses)
+    announced: Callable[[], None] = lambda: None  # there is a letter to be brought
 
     def stamp(self) -> str:
         """Return the time of day as manifests write it."""

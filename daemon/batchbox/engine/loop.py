@@ -5,7 +5,6 @@ on what is on the disk, and so does every failed step: its job is read again and
 """
 
 from collections.abc import Callable
-from threading import Thread
 
 import structlog
 
@@ -27,7 +26,7 @@ from batchbox.engine.perils import Perils
 from batchbox.engine.poll import Polled, tell_poll
 from batchbox.engine.roster import Roster
 from batchbox.engine.setbacks import note_setback
-from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll
+from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll, start_thread
 from batchbox.engine.submit import Submitted
 from batchbox.engine.upkeep import Upkeep
 from batchbox.engine.withdrawals import Withdrawals
@@ -37,11 +36,6 @@ REST = 4.0  # times what a scan took, before anything but its time brings on ano
 HOPELESS = 5  # failures, about half a minute, after which a job that cannot be read keeps nobody waiting
 
 log = structlog.get_logger()
-
-
-def start_thread(work: Callable[[], None]) -> None:
-    """Run *work* beside the loop; the process does not wait for it."""
-    Thread(target=work, daemon=True).start()
 
 
 class Loop:

@@ -14,6 +14,7 @@ from batchbox.core.names import answers_name, errors_name, receipt_name, rejecte
 from batchbox.core.receipt import compose_receipt, count_rows, status_of
 from batchbox.core.states import Event, JobState
 from batchbox.core.storage import Stored
+from batchbox.engine.announce import announce_receipt
 from batchbox.engine.answers import open_answers, source_name
 from batchbox.engine.claim import rename
 from batchbox.engine.companions import remove_marker
@@ -102,6 +103,7 @@ def _put_out(ctx: Context, stored: Stored) -> Stored:
         except FileExistsError:
             problem = f"{output.folder}/{output.name} appeared while the job was being published"
             raise TryLater(problem, "move it away; nothing is ever overwritten") from None
+    announce_receipt(ctx, job)
     facts = {"file": job.source.name, "queue": job.source.queue, "stem": job.stem, "status": job.status}
     seconds = max(0.0, (ctx.clock.now() - datetime.fromisoformat(job.taken_at)).total_seconds())
     size = sum(output.size for output in job.outputs if output.folder == "outbox")

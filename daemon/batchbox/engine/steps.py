@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from threading import Thread
 
 import structlog
 
@@ -62,6 +63,11 @@ class Briefing:
     owned: frozenset[str]
     found: frozenset[str]
     is_reserved: Callable[[str, str], bool]
+
+
+def start_thread(work: Callable[[], None]) -> None:
+    """Run *work* beside the loop; the process does not wait for it."""
+    Thread(target=work, daemon=True).start()
 
 
 def perform_poll(ctx: Context, action: actions.Poll) -> Polled:

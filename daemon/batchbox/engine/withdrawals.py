@@ -12,6 +12,7 @@ import structlog
 
 from batchbox.core.companions import is_cancel, is_meant, subject_of
 from batchbox.core.errors import BatchboxError, Damaged, Stop, Unfit
+from batchbox.core.forms import form_of
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import show, stem_of
 from batchbox.core.settle import Incoming, Obstacle, Sightings, Writer
@@ -88,7 +89,7 @@ class Withdrawals:
         memory, subject = self._memory, subject_of(asking.name)
         meant = [job for job in list(memory.manifests()) if _means(asking, job)]
         pending = [obstacle for job in meant if (obstacle := self._ask(job, asking, now))]
-        if self._ctx.spool.companions.is_there(asking.queue, subject):
+        if form_of(subject) and self._ctx.spool.companions.is_there(asking.queue, subject):
             told = f"waits until {show(subject)} has been taken, which is ended then"
             pending.append(Obstacle(told, expected=True))
         if memory.backoffs.keys() - memory.jobs.keys():

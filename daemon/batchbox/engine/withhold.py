@@ -15,6 +15,7 @@ from batchbox.core.manifest import Manifest
 from batchbox.core.names import held_name
 from batchbox.core.receipt import compose_notice
 from batchbox.core.storage import Stored
+from batchbox.engine.announce import announce
 from batchbox.engine.claim import rename
 from batchbox.engine.context import Context
 from batchbox.engine.publish import describe
@@ -53,3 +54,5 @@ def _tell(ctx: Context, job: Manifest, excess: tuple[Excess, ...], was_told: boo
             problem = f"outbox/{output.name} appeared while the job was being put aside"
             raise TryLater(problem, "move it away; nothing is ever overwritten") from None
         ctx.spool.discard(job.job, [NOTICE])
+    told = {name: notice[name] for name in ("message", "reason", "what_to_do", "requests")}
+    announce(ctx, job, "held.published", output.name, {"status": "held", "receipt": output.name} | told)

@@ -87,6 +87,23 @@ EVENTS = {
     ),
     "archive.stuck": Event("some of it could not be removed", TROUBLE, (WARNING,)),
     "upkeep.failed": Event("the hourly look at what is kept has failed", (*TROUBLE, "trace"), (WARNING,)),
+    # notices
+    "notice.delivered": Event(
+        "a command or webhook has heard of a receipt; told: what it printed, or its answer",
+        ("notice", "queue", "way", "tries", "told"),
+    ),
+    "notice.postponed": Event(
+        "it has not, and is told again",
+        ("notice", "queue", "way", "tries", *TROUBLE),
+        (WARNING,),
+        ("queue", "way"),
+    ),
+    "notice.given_up": Event(
+        "it has not for a day: nobody is told", ("notice", "queue", "way", "tries", *TROUBLE), (ERROR,)
+    ),
+    "notice.dropped": Event("the settings want nobody told any more", ("notice", "queue", "way", "tries")),
+    "notice.stuck": Event("it was delivered, and cannot be forgotten", ("notice", *TROUBLE), (WARNING,)),
+    "notice.unready": Event("nobody can be told like this", ("queue", *TROUBLE), (ERROR,)),
     # commands
     "command.done": Event("a command was carried out; by: who asked", ("command", "job", "by")),
     "command.idle": Event("a command had nothing to do", ("command", "job", "by", "problem"), (WARNING,)),

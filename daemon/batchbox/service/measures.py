@@ -59,6 +59,9 @@ MEASURES = {
         "its receipt; from when it was taken where the daemon was started in between",
         buckets=ANSWERED,
     ),
+    "batchbox_notices": Measure(
+        COUNTER, "notices of receipts; outcome: delivered, postponed (tried in vain), given_up", ("outcome",)
+    ),
     "batchbox_cpu_seconds": Measure(COUNTER, "seconds of CPU that the daemon has used"),
     "batchbox_uncounted": Measure(COUNTER, "events that could not be counted: a bug"),
     # as it is now
@@ -81,6 +84,7 @@ MEASURES = {
         GAUGE, "requests that may be there at once, as set or learnt; 0 if nothing is known"
     ),
     "batchbox_jobs_held": Measure(GAUGE, "files that wait for a person, in hold/"),
+    "batchbox_notices_pending": Measure(GAUGE, "notices that nobody has got yet"),
     "batchbox_answers_at_risk": Measure(GAUGE, "files whose answers the API deletes soon"),
     "batchbox_flag": Measure(GAUGE, "1 while control/PAUSE or control/DRAIN stands", ("flag",)),
     "batchbox_offline": Measure(GAUGE, "1 while the spool is not there"),

@@ -3,7 +3,7 @@
 So the engine knows nothing of them. They begin at nothing with the process, as Prometheus expects.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ FREE = frozenset({"queue", "model", "outcome"})  # labels whose values others ch
 DIFFERENT = 50  # values of each of those; the next are all "other"
 OTHER = "other"
 REMEMBERED = 10_000  # jobs
+NOTICES = frozenset({"notice.delivered", "notice.postponed", "notice.given_up"})
 KINDS = ("input", "output", "cache_creation", "cache_read")
 STAGE_NAMES = (*DOING.values(), *(name for name, _ in STAGES), OTHERWISE)
 
@@ -102,6 +103,8 @@ class Metrics:
         return self._held[name].labels(**few) if few else self._held[name]
 
     def _count(self, event: str, facts: Facts) -> None:
+        if event in NOTICES:
+            self._add("batchbox_notices", outcome=event.partition(".")[2])
         match event:
             case "files.found":
                 self._add("batchbox_files_found", facts["files"], by=facts["by"])
@@ -110,10 +113,9 @@ class Metrics:
                 self._add("batchbox_bytes", facts["bytes"], way="taken")
                 if len(self._waited) < REMEMBERED:
                     self._waited[facts["job"]] = facts["waited"]
-            case "job.checked":
-                self._add("batchbox_requests", facts["requests"], queue=facts["queue"])
-            case "job.rejected":
-                self._add("batchbox_mistakes", facts["mistakes"], queue=facts["queue"])
+            case "job.checked" | "job.rejected":
+                name = "requests" if event == "job.checked" else "mistakes"
+                self._add(f"batchbox_{name}", facts[name], queue=facts["queue"])
             case "job.published":
                 self._count_published(facts)
             case "part.submitted" | "part.proven":
@@ -147,6 +149,10 @@ class Metrics:
         self._of("batchbox_api_call_seconds", {"call": facts["call"]}).observe(facts["seconds"])
         self._add("batchbox_bytes", facts["sent"], way="sent")
         self._add("batchbox_bytes", facts["received"], way="received")
+
+    def watch_notices(self, pending: Callable[[], int]) -> None:
+        """Have the number of notices that wait asked for whenever the metrics are read."""
+        self._held["batchbox_notices_pending"].set_function(pending)
 
     def gauge(self, condition: Condition) -> None:
         """Take in how things are."""

@@ -11,6 +11,7 @@ from batchbox.core.names import receipt_name
 from batchbox.core.settle import Incoming
 from batchbox.core.vouchers import LARGEST
 from batchbox.spool import durable
+from batchbox.spool.claims import is_file
 from batchbox.spool.inbox import OPEN_SAFELY
 from batchbox.spool.layout import Layout
 
@@ -25,8 +26,9 @@ class Companions:
         self.seen: list[Incoming] = []
 
     def is_there(self, queue: str, name: bytes) -> bool:
-        """Say whether the inbox holds anything of that name right now."""
-        return durable.is_there(self._place(queue, name))
+        """Say whether the inbox holds a file of that name right now."""
+        path = self._place(queue, name)
+        return durable.is_there(path) and is_file(path)
 
     def _place(self, queue: str, name: bytes) -> Path:
         return self._layout.queue("inbox", queue) / os.fsdecode(name)

@@ -31,6 +31,7 @@ from batchbox.spool.layout import (
     REQUEST,
     Layout,
 )
+from batchbox.spool.letters import Letters
 from batchbox.spool.manifests import read_manifest, refuse_newer, replace_manifest, write_manifest
 from batchbox.spool.marker import FolderLease, prove
 from batchbox.spool.private import freeze
@@ -49,6 +50,7 @@ class FolderSpool:
         self.lease = FolderLease(self.layout, epoch)
         self.archives = Archives(self.layout)
         self.companions = Companions(self.layout)
+        self.letters = Letters(self.layout)
         self._reserve = Reserve(self.layout.health.parent)
         try:
             refuse_newer(self.layout)

@@ -1,0 +1,39 @@
+"""Letters: what is told of a receipt, to whom, until they have got it."""
+
+from typing import Any, Literal
+
+from batchbox.core.errors import BatchboxError
+from batchbox.core.manifest import JobId, Record
+
+Way = Literal["command", "url"]
+WAYS: tuple[Way, ...] = ("command", "url")
+
+
+class Letter(Record):
+    """One notice on its way. *id*: the same each time it is sent, so that its receiver knows it again.
+
+    *output*: the name in the outbox that it tells of; *at*: when it was written; *kind* and *data*: what is
+    told, as the `type` and the `data` of a webhook.
+    """
+
+    id: str
+    way: Way
+    queue: str
+    job: JobId
+    output: str
+    at: str
+    kind: str
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of the file it is kept in."""
+        return f"{self.id}.{self.way}.json"
+
+
+class Undelivered(BatchboxError):
+    """Nobody has got it. *is_deaf*: the receiver as a whole does not answer, so others may wait as well."""
+
+    def __init__(self, problem: str, fix: str, *, is_deaf: bool = False) -> None:
+        super().__init__(problem, fix)
+        self.is_deaf = is_deaf

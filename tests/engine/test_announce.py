@@ -1,0 +1,73 @@
+"""Announce: each receipt has its letters, for as long as the settings want any."""
+
+from pathlib import Path
+from typing import cast
+
+from batchbox.core.letters import Letter
+from batchbox.core.storage import Spool
+from batchbox.sandbox.remote import Sandbox
+from tests.engine.conftest import Start
+from tests.engine.test_crash import Fuse, run_killed
+from tests.engine.test_withdrawals import Watched
+from tests.support.daemon import request
+from tests.support.engine import Engine
+
+SETTINGS = {"notify_command": ["true"], "queue": {"web": {"notify_url": "https://example.com/"}}}
+
+
+def letters(engine: Engine) -> list[Letter]:
+    paths = sorted((engine.root / "state" / "notices").glob("*"))
+    return [Letter.model_validate_json(path.read_bytes()) for path in paths]
+
+
+def test_each_receipt_has_a_letter_for_each_who_is_told(start: Start) -> None:
+    """Also that of a refused file; it says what the receipt says."""
+    engine = start(**SETTINGS)
+    heard: list[int] = []
+    engine.ctx.announced = lambda: heard.append(len(letters(engine)))
+    engine.drop("a.jsonl", request("a"), "web")
+    engine.run_to_end()
+    engine.drop("wrong.jsonl", b"nonsense\n")
+    engine.run_to_end()
+    assert heard == [2, 3], "told once they are there"
+    assert [(one.way, one.queue, one.output) for one in letters(engine)] == [
+        ("command", "web", "a.receipt.json"),
+        ("url", "web", "a.receipt.json"),
+        ("command", "default", "wrong.receipt.json"),
+    ]
+    first = letters(engine)[0]
+    receipt = engine.receipt("a", "web")
+    assert first.data["receipt"] == "a.receipt.json"
+    assert first.data["outputs"] == ["outbox/a.results.jsonl", "outbox/a.receipt.json"]
+    assert all(first.data[name] == receipt[name] for name in ("status", "message", "counts", "job", "file"))
+
+
+def test_nobody_is_told_where_nobody_is_set(engine: Engine) -> None:
+    """Then nothing is written."""
+    engine.drop("a.jsonl", request("a"))
+    engine.run_to_end()
+    assert not (engine.root / "state" / "notices").exists()
+
+
+def test_killed_after_everything_it_does(tmp_path: Path, sandbox: Sandbox) -> None:
+    """No receipt is out at the end without its letter, and none has two."""
+    for length in range(1, 100):
+        sandbox.reset()
+        fuse = Fuse(length)
+        engine = Engine(
+            tmp_path / str(length),
+            sandbox.url,
+            settings=SETTINGS,
+            wrap_spool=lambda spool, fuse=fuse: cast("Spool", Watched(spool, fuse)),  # type: ignore[misc]
+        )
+        engine.drop("wrong.jsonl", b"nonsense\n")
+        was_killed = run_killed(engine, fuse)
+        fuse.left = float("inf")
+        engine.run_to_end()
+        (letter,) = letters(engine)
+        assert letter.id == f"{engine.receipt('wrong')['job']}-receipt"
+        engine.close()
+        if not was_killed:
+            assert length > 4
+            return
+    raise AssertionError("the run never ended")
