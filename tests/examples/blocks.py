@@ -35,6 +35,11 @@ class Block:
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
+    def needs(self) -> list[str]:
+        """The programs without which it cannot be tried."""
+        return self.facts.get("needs", "").split()
+
+    @property
     def place(self) -> str:
         """Where it is."""
         return f"{self.page}:{self.line}"

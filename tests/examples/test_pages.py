@@ -4,16 +4,17 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.examples.blocks import Block, read_page
-from tests.examples.conftest import PAGES, Bench, find_missing
+from tests.examples.bench import BLOCKS, Bench, find_missing, working
+from tests.examples.blocks import Block
 from tests.support.daemon import DEADLINE
 
-BLOCKS = [block for page in PAGES for block in read_page(page)]
-KINDS = ("run", "file", "settings", "unit", "share", "shown")
+TRIED = ("run", "file", "unit")
+KINDS = (*TRIED, "settings", "share", "shown")
 LANGUAGES = {
     "sh": ["bash", "-euo", "pipefail"],
     "python": ["python3"],
@@ -34,28 +35,27 @@ VARIES = {
     re.compile(r"about [\d,]+ tokens"): "TOKENS",
 }
 
-pytestmark = pytest.mark.xdist_group("examples")
+
+def test_every_example_does_what_its_page_says(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """In order, for they build on each other, and in one test, for they share a daemon."""
+    with working(tmp_path) as bench:
+        for block in BLOCKS:
+            if block.kind in TRIED:
+                with subtests.test(block.place):
+                    check(block, bench)
 
 
-def is_tried(block: Block) -> bool:
-    return block.kind in ("run", "file", "unit")
-
-
-@pytest.mark.parametrize("block", [*filter(is_tried, BLOCKS)], ids=lambda block: str(block.place))
-def test_the_example_does_what_the_page_says(
-    block: Block, bench: Bench, request: pytest.FixtureRequest
-) -> None:
-    """It runs as it stands there, prints what stands below it, and what it drops is answered."""
-    folder = bench.folders[block.page]
+def check(block: Block, bench: Bench) -> None:
+    """See that it runs as it stands, prints what stands below it, and that what it drops is answered."""
+    folder = bench.folder(block.page)
     if missing := find_missing(block):
         pytest.skip(f"needs {missing}")
-    if "smbd" in block.facts.get("needs", ""):
-        request.getfixturevalue("share")
     if block.kind == "file":
         path = folder / bench.fit(block.more, block.page)
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(bench.fit(block.text, block.page), encoding="utf-8")
         return
+    if "smbd" in block.needs:
+        bench.serve_shares()
     printed = "".join(run(block, bench, folder))
     if block.prints is not None:
         assert level(printed, bench) == level(block.prints, bench)
@@ -120,13 +120,12 @@ def test_every_block_says_how_it_is_tried(block: Block) -> None:
 
 
 @pytest.mark.skipif(not ANALYZE, reason="needs systemd-analyze")
-def test_the_units_have_no_mistakes(bench: Bench, tmp_path: Path) -> None:
-    """As systemd itself reads them."""
+def test_the_units_have_no_mistakes(tmp_path: Path) -> None:
+    """As systemd itself reads them; the program need not be installed here."""
     units = [block for block in BLOCKS if block.kind == "unit"]
     assert units
     for block in units:
-        text = block.text.replace("/usr/local/bin/batchbox", str(bench.bin / "batchbox"))
-        (tmp_path / block.more).write_text(text)
+        (tmp_path / block.more).write_text(block.text.replace("/usr/local/bin/batchbox", sys.executable))
     done = subprocess.run(
         [str(ANALYZE), "verify", "--man=no", *sorted(tmp_path.iterdir())],
         capture_output=True,
