@@ -87,7 +87,7 @@ def test_the_text_stands_where_the_prompt_says() -> None:
     """And everything else is as it was given."""
     (line, *_) = written(
         *("--files", "src/a.py", "--prompt", "Look: <{text}> {{}}", "--system", "Be kind, please."),
-        *("--max-tokens", "9", "--params", '{"temperature": 0.5, "max_tokens": 7}'),
+        *("--max-tokens", "9", "--params", '{"temperature": 0.50, "max_tokens": 7}'),
     )
     wanted = {"system": "Be kind, please.", "max_tokens": 9, "temperature": 0.5}
     assert line == {"custom_id": "src/a.py", "prompt": "Look: <print('a')\n> {}", **wanted}
@@ -216,6 +216,7 @@ def test_it_is_dropped_whole(here: Path) -> None:
         (["--prompt", "a/b", "--files", "src/*"], "there is no file a/b"),
         (["--prompt", " ", "--files", "src/*"], "the prompt is empty"),
         (["--prompt", "src/c.py", "--files", "src/*"], "src/c.py cannot be read"),
+        (["--prompt", "Ask { me", "--files", "src/*"], 'it has a lone "{": write {{ for a brace'),
         (["--prompt", "Ask {txt}", "--files", "src/*"], "there are: {text}, {path}, {name}"),
         (["--prompt", "See {text}", "--images", "pictures"], "there are: {path}, {name}"),
         (["--prompt", "See {Nam}", "--csv", "rows.csv"], "there are: {id}, {Name}, {text}"),
@@ -227,13 +228,19 @@ def test_it_is_dropped_whole(here: Path) -> None:
         (["--prompt", "Ask me.", "--csv", "none.csv"], "none.csv cannot be read: No such file"),
         (["--prompt", "Ask me.", "--images", "none"], "none is not a folder"),
         (["--prompt", "Ask me.", "--files-from", "none"], "none cannot be read"),
-        (["--prompt", "Ask me.", "--files", "src/*", "--params", "{"], "--params is not JSON"),
-        (["--prompt", "Ask me.", "--files", "src/*", "--params", "[]"], "no JSON object"),
-        (["--prompt", "Ask me.", "--files", "src/*", "--params", '{"a": NaN}'], "NaN is not a JSON value"),
+        (["--prompt", "Ask me.", "--files", "src/*", "--params", "{"], "--params is no JSON object"),
+        (["--prompt", "Ask me.", "--files", "src/*", "--params", "[]"], "--params is no JSON object"),
+        (
+            ["--prompt", "Ask me.", "--files", "src/*", "--params", '{"a": NaN}'],
+            "--params is no JSON object: JSON is malformed",
+        ),
         (["--prompt", "Ask me.", "--files", "src/*", "--params", '{"messages": []}'], 'not have "messages"'),
         (["--prompt", "Ask me.", "--files", "src/*", "--wait"], "--wait waits for what was dropped"),
         (["--prompt", "Ask me.", "--files", "src/*", "--drop"], "no spool was named"),
         (["--prompt", "Ask me.", "--files", "src/*", "--drop", "--out", "x"], "do not go together"),
+        (["--prompt", "Ask me.", "--files", "src/*", "--out", "no/x"], "there is no folder for no/x"),
+        (["--prompt", "Ask me.", "--files", "src/*", "--name", "../x.jsonl"], "x.jsonl would not be taken"),
+        (["--prompt", "Ask \udcff me.", "--files", "src/*"], "the prompt is not UTF-8"),
         (["--prompt", "Ask me.", "--files", "src/*", "--name", "x.csv"], "x.csv would not be taken"),
         (["--prompt", "Ask me.", "--files", "src/*", "--out", "review.md"], "review.md is there already"),
     ],

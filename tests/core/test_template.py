@@ -27,9 +27,9 @@ def test_values_go_in_as_they_are(text: str, names: tuple[str, ...], filled: str
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{a} }", 'a lone "}": write }} for'),
-        ("{a} {b", 'a lone "{": write {{ for'),
-        ("{a{b}}", 'a lone "{": write {{ for'),
+        ("{a} }", 'a lone "}"'),
+        ("{a} {b", 'a lone "{"'),
+        ("{a{b}}", 'a lone "{"'),
         ("", "no place for anything"),
         ("Summarise: {{text}}", "no place for anything"),
     ],
@@ -41,3 +41,10 @@ def test_settings_with_a_prompt_that_is_no_template_are_refused(text: str, probl
     assert problem in str(raised.value)
     with pytest.raises(ValidationError):
         Settings.model_validate({"queue": {"a": {"prompt": text}}})
+
+
+@pytest.mark.parametrize("text", ["one\na { brace", "one\na } brace", "one\n{a{b}"])
+def test_a_lone_brace_is_refused_with_its_line(text: str) -> None:
+    """Somebody forgot the other one, or meant a brace."""
+    with pytest.raises(ValueError, match=r'it has a lone "[{}]" in its line 2: write'):
+        Template(text)

@@ -126,11 +126,13 @@ def _check_aim(aim: Aim) -> None:
     if problem:
         raise Stop(problem, "give --drop, --drop --wait, or --out FILE", code=BAD_SETTINGS)
     form = form_of(os.fsencode(aim.name))
-    if not form or not form.is_plain:
-        fix = "give it a name that ends in .jsonl and does not begin with . ~ _ or #"
+    if not form or not form.is_plain or "/" in aim.name:
+        fix = "give it a name that ends in .jsonl, does not begin with . ~ _ or #, and has no slash"
         raise Stop(f"{aim.name} would not be taken as a request file", fix, code=BAD_SETTINGS)
     if aim.drops:
         require_spool(aim.spool)
+    if aim.out and not aim.out.absolute().parent.is_dir():
+        raise Stop(f"there is no folder for {aim.out}", "make it, or name another", code=BAD_SETTINGS)
     if aim.out and os.path.lexists(aim.out):
         raise Stop(f"{aim.out} is there already", "remove it, or name another", code=BAD_SETTINGS)
 

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from batchbox.cli.material import LeftOut, Piece, Supply
-from batchbox.core.templates import Template
+from batchbox.core.template import Template
 
 TOLD = 100  # of what was left out
 

@@ -1,16 +1,16 @@
 """Wishes: what the options of `compose` say is asked, and of what."""
 
-import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from batchbox.cli.draft import Wish
 from batchbox.cli.matching import Matching
@@ -27,7 +27,7 @@ from batchbox.cli.material import (
 )
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.tables import Table
-from batchbox.core.templates import Template
+from batchbox.core.template import Template
 
 # a text that looks like this was meant to name a file: a slip in the name must not be sent a thousand times
 LIKE_A_PATH = re.compile(r"[^\s{}]*(/[^\s{}]*|\.[A-Za-z0-9]{1,8})")
@@ -130,12 +130,25 @@ def _read_list(name: str) -> list[str]:
 
 def read_wish(words: Words, source: Source) -> Wish:
     """Return what is asked of what *source* gives."""
-    template = Template(_read_words(words.prompt, "prompt"))
-    template.require(source.places)
+    template = _read_template(_read_words(words.prompt, "prompt"), source.places)
     system = {"system": _read_words(words.system, "system")} if words.system else {}
     follows = "text" not in template.names if source.noun == "file" else not template.names
     given = {name: value for name, value in words.fields.items() if value is not None}
     return Wish(template, follows, system | given)
+
+
+def _read_template(text: str, places: tuple[str, ...]) -> Template:
+    try:
+        template = Template(text)
+    except ValueError as error:
+        told, _, fix = str(error).partition(": ")
+        raise Stop(f"the prompt cannot be used: {told}", fix, code=BAD_SETTINGS) from None
+    for name in template.names:
+        if name not in places:
+            named = ", ".join(f"{{{one}}}" for one in places)
+            fix = f"there are: {named}; write {{{{ and }}}} for braces that are meant"
+            raise Stop(f"the prompt has {{{name}}}, and nothing is called so", fix, code=BAD_SETTINGS)
+    return template
 
 
 def _read_words(given: str, what: str) -> str:
@@ -150,23 +163,29 @@ def _read_words(given: str, what: str) -> str:
         raise Stop(f"there is no file {given}", fix, code=BAD_SETTINGS)
     if not given.strip():
         raise Stop(f"the {what} is empty", f"write what is asked into --{what}", code=BAD_SETTINGS)
+    if not given.isascii() and not _is_text(given):
+        raise Stop(
+            f"the {what} is not UTF-8", "write it into a file in UTF-8, and name that", code=BAD_SETTINGS
+        )
     return given
 
 
-def read_params(text: str | None) -> dict[str, Any]:
-    """Return what `--params` adds to each request."""
+def _is_text(given: str) -> bool:
     try:
-        found = json.loads(text or "{}", parse_constant=partial(_refuse_constant))
-    except ValueError as error:
-        problem = f"--params is not JSON: {error}"
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_params(text: str | None) -> dict[str, Any]:
+    """Return what `--params` adds to each request, each value as it was typed."""
+    try:
+        found = msgspec.json.decode(text or "{}", type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        problem = f"--params is no JSON object: {error}"
         raise Stop(problem, """write it as in --params '{"temperature": 0}'""", code=BAD_SETTINGS) from None
-    if not isinstance(found, dict):
-        raise Stop("--params is no JSON object", "write { and } around it", code=BAD_SETTINGS)
     wrong = next((name for name in OURS if name in found), None)
     if wrong:
         raise Stop(f'--params may not have "{wrong}"', "that is made for each request", code=BAD_SETTINGS)
-    return found
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
+    return dict(found)

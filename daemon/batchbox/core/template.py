@@ -12,7 +12,7 @@ PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 class Template:
     """A prompt with places, as in `Summarise: {text}`; *names* are what its places are called.
 
-    Raises `ValueError` for a lone brace, or if there is no place: each row would ask the same.
+    Raises `ValueError` for a lone brace.
     """
 
     def __init__(self, text: str) -> None:
@@ -25,15 +25,15 @@ class Template:
                 self._pieces.append((literal, found[1].strip()))
                 literal = ""
             elif len(found[0]) == 1:
+                line = text.count("\n", 0, end)
+                where = f" in its line {line + 1}" if line else ""
                 raise ValueError(
-                    f'it has a lone "{found[0]}": write {found[0] * 2} for a brace that is meant'
+                    f'it has a lone "{found[0]}"{where}: write {found[0] * 2} for a brace that is meant'
                 )
             else:
                 literal += found[0][0]
         self._end = literal + text[end:]
         self.names = tuple(dict.fromkeys(name for _, name in self._pieces))
-        if not self.names:
-            raise ValueError('it has no place for anything: name a column, as in "Summarise: {text}"')
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Return the prompt with *values*, which has all *names*, in their places."""
@@ -43,6 +43,7 @@ class Template:
 
 
 def require_template(text: str) -> str:
-    """Return *text* if it is a template. Raise `ValueError`."""
-    Template(text)
+    """Return *text* if it has a place: without one, each row would ask the same. Raise `ValueError`."""
+    if not Template(text).names:
+        raise ValueError('it has no place for anything: name a column, as in "Summarise: {text}"')
     return text
