@@ -103,6 +103,11 @@ def test_files_by_a_list(between: bytes) -> None:
     done = run("--files-from", "-", "--prompt", "Ask me.", "--out", "none.jsonl")
     assert (done.exit_code, done.output) == (0, "the list names nothing, so nothing is sent\n")
     assert not Path("none.jsonl").exists()
+    done = run("--files-from", "-", "--prompt", "Ask me.", given=b"src/empty.py\n")
+    assert done.exit_code == 1
+    assert "there is no file to ask about" in done.output
+    asked = ("--files-from", "-", "--prompt", "Ask me.", "--params", '{"stream": true}')
+    assert run(*asked, given=listed).exit_code == 1
 
 
 @pytest.mark.usefixtures("here")
@@ -258,5 +263,25 @@ def test_what_matches_nothing_or_would_be_refused_is_no_success() -> None:
     assert (done.exit_code, done.output) == (1, "there is no file to ask about, so nothing is sent\n")
     done = run("--files", "src/*.py", "--prompt", "review.md", "--params", '{"stream": true}')
     assert done.exit_code == 1
-    assert "line 1: a batch cannot stream" in " ".join(done.output.split())
+    assert "request 1: a batch cannot stream" in " ".join(done.output.split())
     assert not list(Path().glob("*.jsonl"))
+
+
+def test_settings_that_cannot_be_seen_are_told(here: Path) -> None:
+    """Who may drop need not be one who may read them: what is shown may then not be what holds."""
+    make_spool(here / "spool")
+    (here / "spool" / "batchbox.toml").symlink_to("batchbox.toml")  # nobody can read that
+    asked = ("--files", "src/*.py", "--prompt", "review.md", "--spool", "spool", "--name", "x.jsonl")
+    done = run(*asked, "--drop")
+    assert done.exit_code == 0
+    assert "the settings of this spool are not yours to read" in " ".join(done.output.split())
+    assert (here / "spool" / "inbox" / "x.jsonl").exists()
+    assert json.loads(run(*asked, "--json").output)["knows_settings"] is False
+
+
+def test_no_room_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the draft was to be, and how to name another place."""
+    monkeypatch.setattr("tempfile.tempdir", str(here / "review.md"))
+    assert f"nothing can be written to {here}/review.md: Not a directory" in refused(
+        "--files", "src/*.py", "--prompt", "review.md"
+    )

@@ -42,17 +42,22 @@ from batchbox.cli.vouching import vouch
 from batchbox.cli.wishes import Choice, Source, Words, find_source, read_params, read_wish
 from batchbox.clock import SystemClock
 from batchbox.core.checkup import count
-from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop, Unfit
+from batchbox.core.errors import BAD_SETTINGS, NO_SPOOL, NOT_ALL_WELL, Stop, Unfit
 from batchbox.core.forms import form_of
 from batchbox.settings import Settings
 from batchbox.spool import durable
 from batchbox.spool.dropping import drop_file
 from batchbox.spool.layout import SETTINGS
 
+HIDDEN = "the settings of this spool are not yours to read: model, length and price may be others"
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Where the request file goes: nowhere if neither *drops* nor *out*."""
+    """Where the request file goes: nowhere if neither *drops* nor *out*.
+
+    *knows_settings*: those of the spool, where there are any.
+    """
 
     spool: Path | None
     queue: str
@@ -62,6 +67,7 @@ class Aim:
     name: str
     skips: bool
     as_json: bool
+    knows_settings: bool
 
 
 def compose(  # noqa: PLR0913, PLR0917  each is an option
@@ -89,12 +95,14 @@ def compose(  # noqa: PLR0913, PLR0917  each is an option
     as_json: JsonOption = False,
 ) -> None:
     """Make requests of a prompt and many files, rows or images."""
-    aim = Aim(spool, queue, drop, wait, out, name or _name_it(prompt), skip, as_json)
+    knows = not spool or config is not None or _can_read(spool / SETTINGS)
+    aim = Aim(spool, queue, drop, wait, out, name or _name_it(prompt), skip, as_json, knows)
     _check_aim(aim)
     choice = Choice(files or [], files_from, csv, images, pdfs, exclude or [], id_column, max_bytes)
     fields = read_params(params) | {"model": model, "max_tokens": max_tokens}
     try:
-        _make(aim, choice, Words(prompt, system, fields), _read_settings(spool, config))
+        settings = read_settings(spool if knows else None, config)
+        _make(aim, choice, Words(prompt, system, fields), settings)
     except Unfit as unfit:
         raise Stop(unfit.problem, unfit.fix, code=BAD_SETTINGS) from None
 
@@ -105,8 +113,11 @@ def _make(aim: Aim, choice: Choice, words: Words, settings: Settings) -> None:
         wish = read_wish(words, source)
         file, path = stack.enter_context(_scratch(aim.out))
         draft = Draft()
-        draft.write(file, source.supply, wish)
-        file.flush()
+        try:
+            draft.write(file, source.supply, wish)
+            file.flush()
+        except OSError as error:
+            raise _no_room(str(path.parent), error) from None
         _conclude(aim, source, look_ahead(file, settings, aim.queue, draft), path)
 
 
@@ -137,16 +148,19 @@ def _check_aim(aim: Aim) -> None:
         raise Stop(f"{aim.out} is there already", "remove it, or name another", code=BAD_SETTINGS)
 
 
-def _read_settings(spool: Path | None, config: Path | None) -> Settings:
-    """Return the settings that hold: the built-in ones for who may drop, but not see the spool's."""
-    is_hidden = spool and not config and not os.access(spool / SETTINGS, os.R_OK)
-    return read_settings(None if is_hidden else spool, config)
+def _can_read(path: Path) -> bool:
+    """Say whether *path* can be read, or is not there. Who may drop need not be one who may see settings."""
+    return os.access(path, os.R_OK) or not os.path.lexists(path)
 
 
 @contextmanager
 def _scratch(out: Path | None) -> Iterator[tuple[BinaryIO, Path]]:
     """Give a file of our own, gone at the end, from which *out* can be made by one rename."""
-    descriptor, path = tempfile.mkstemp(prefix=".compose-", suffix=".tmp", dir=out and out.absolute().parent)
+    folder = str(out.absolute().parent) if out else tempfile.gettempdir()
+    try:
+        descriptor, path = tempfile.mkstemp(prefix=".compose-", suffix=".tmp", dir=folder)
+    except OSError as error:
+        raise _no_room(folder, error) from None
     try:
         with open(descriptor, "w+b") as file:
             yield file, Path(path)
@@ -155,23 +169,30 @@ def _scratch(out: Path | None) -> Iterator[tuple[BinaryIO, Path]]:
             os.unlink(path)
 
 
+def _no_room(folder: str, error: OSError) -> Stop:
+    fix = "make room there; another place is named by --out, or by TMPDIR in the environment"
+    return Stop(f"nothing can be written to {folder}: {error.strerror}", fix, code=NO_SPOOL)
+
+
 def _conclude(aim: Aim, source: Source, outlook: Outlook, draft: Path) -> None:
     """Tell what it is, and let it go where it should unless something is wrong."""
     problem = _find_problem(aim, source, outlook)
     links = sorted(source.matching.links)
     facts = outlook.facts() | {"links": links[:TOLD], "name": aim.name, "problem": problem or None}
-    if outlook.draft.requests and not aim.as_json:
+    facts |= {"knows_settings": aim.knows_settings}
+    if not aim.as_json and not outlook.draft.is_empty:
         tell_outlook(outlook, source.noun, links)
+        tell("" if aim.knows_settings else HIDDEN)
     if problem or not (aim.drops or aim.out):
         if aim.as_json:
             tell_json(facts)
         else:
             tell(problem or "nothing was dropped: add --drop, or --out FILE", "")
-        is_well = not problem or (source.is_listed and not outlook.draft.left_out_total)
+        is_well = not problem or (source.is_listed and outlook.draft.is_empty)
         raise typer.Exit(0 if is_well else NOT_ALL_WELL)
     if aim.out:
+        draft.chmod(0o666 & ~_umask())
         durable.move_onto_free(draft, aim.out.absolute())
-        aim.out.chmod(0o666 & ~_umask())
         if aim.as_json:
             tell_json(facts | {"out": str(aim.out)})
         else:
@@ -193,7 +214,8 @@ def _find_problem(aim: Aim, source: Source, outlook: Outlook) -> str:
         return f"{missed} cannot be sent, so nothing is: mend that, or send the rest by --skip"
     if draft.requests:
         return ""
-    nothing = "the list names nothing" if source.is_listed else f"there is no {source.noun} to ask about"
+    is_none = source.is_listed and draft.is_empty
+    nothing = "the list names nothing" if is_none else f"there is no {source.noun} to ask about"
     return f"{nothing}, so nothing is sent"
 
 

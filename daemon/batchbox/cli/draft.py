@@ -34,6 +34,11 @@ class Draft:
     left_out_total: int = 0
     missed: int = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there was nothing at all."""
+        return not self.requests and not self.left_out_total
+
     def write(self, file: BinaryIO, supply: Supply, wish: Wish) -> None:
         """Write a line for each piece."""
         for piece in supply:

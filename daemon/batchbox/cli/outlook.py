@@ -59,12 +59,9 @@ def look_ahead(file: BinaryIO, settings: Settings, queue: str, draft: Draft) -> 
 
 def tell_outlook(outlook: Outlook, noun: str, links: list[str]) -> None:
     """Tell people."""
-    draft, estimate = outlook.draft, outlook.estimate
-    models = ", ".join(estimate.models)
-    parts = f" in {outlook.parts:,} batches" if outlook.parts > 1 else ""
-    tell(f"{count(draft.requests, 'request')} to {models}{parts}, {outlook.bytes:,} bytes", "")
-    tell(f"about {estimate.input_tokens:,} tokens in, at most {estimate.output_tokens:,} out")
-    tell(_tell_cost(estimate, models))
+    draft = outlook.draft
+    if draft.requests and not outlook.mistakes_total:
+        _tell_requests(outlook)
     if links:
         more = ", …" if len(links) > LINKS_SHOWN else ""
         named = ", ".join(links[:LINKS_SHOWN]) + more
@@ -75,8 +72,18 @@ def tell_outlook(outlook: Outlook, noun: str, links: list[str]) -> None:
         tell(f"{one.place}: {one.problem}", "    ")
     _tell_more(draft.left_out_total)
     for mistake in outlook.mistakes[:SHOWN]:
-        tell(f"{mistake.place}: {mistake.problem}; {mistake.fix}")
+        tell(f"request {mistake.line}: {mistake.problem}; {mistake.fix}")
     _tell_more(outlook.mistakes_total)
+
+
+def _tell_requests(outlook: Outlook) -> None:
+    draft, estimate = outlook.draft, outlook.estimate
+    models = ", ".join(estimate.models)
+    to = f" to {models}" if models else ""
+    parts = f" in {outlook.parts:,} batches" if outlook.parts > 1 else ""
+    tell(f"{count(draft.requests, 'request')}{to}{parts}, {outlook.bytes:,} bytes", "")
+    tell(f"about {estimate.input_tokens:,} tokens in, at most {estimate.output_tokens:,} out")
+    tell(_tell_cost(estimate, models))
     first, prompt = draft.first
     tell(f"the first: {first}")
     tell(clip(" ".join(prompt.split()), FIRST_SHOWN), "    ")
