@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from batchbox.core.letters import Letter
+from batchbox.core.annexes import Archives, Companions, Letters
 from batchbox.core.manifest import JobId, Manifest, Output, Owner
-from batchbox.core.retention import Archive, Kept
 from batchbox.core.settle import Finding, Incoming
 
 if TYPE_CHECKING:  # commands that only look have no use for the decoder
@@ -46,46 +45,6 @@ class Lease(Protocol):
 
     def holds(self, seconds: float) -> bool:
         """Say whether it is held now and for the next *seconds*; asked before every paid byte."""
-
-
-class Archives(Protocol):
-    """Finished jobs and refused files, as far as they are still as they were put there."""
-
-    def survey(self, archive: Archive) -> list[Kept]:
-        """Return all that is in one of them."""
-
-    def remove(self, outdated: Iterable[Kept]) -> Iterator[Kept]:
-        """Remove each whole or not at all, and yield it once it is gone."""
-
-    def clear_up(self) -> None:
-        """Finish what a crash has left of a removal."""
-
-
-class Companions(Protocol):
-    """What lies in the inbox beside dropped files and is about them."""
-
-    @property
-    def seen(self) -> list[Incoming]:
-        """Return them, as of the last scan."""
-
-    def is_there(self, queue: str, name: bytes) -> bool:
-        """Say whether the inbox holds a file of that name right now."""
-
-    def read(self, companion: Incoming) -> bytes | None:
-        """Return what stands in it, of one that is too long only the beginning; None if it has changed."""
-
-    def remove(self, queue: str, name: bytes, inode: int, ctime_ns: int) -> None:
-        """Remove it, unless another has taken its place."""
-
-    def endings(self, queue: str, stem: str) -> Iterable[tuple[str, str]]:
-        """Return name and status of each receipt of that stem in the outbox, the oldest first."""
-
-
-class Letters(Protocol):
-    """Where letters wait until they are brought to those who are to hear of a receipt."""
-
-    def put(self, letter: Letter) -> None:
-        """Keep *letter*; one of that name is replaced."""
 
 
 class Spool(Protocol):
