@@ -52,7 +52,9 @@ def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> 
         folder = rules.files and (spool or Path()) / rules.files
         places = find_places_beside(path, queue, folder, settings.queue.keys() - {queue})
         fetch = Attachments(places, sees_writers=False).read
-        reading, parts = measure(file, rules, settings.max_part_requests, settings.max_part_bytes, fetch)
+        reading, parts = measure(
+            file, rules, settings.max_part_requests, settings.max_part_bytes, fetch=fetch
+        )
         found = reading.conclude()
     return {
         "file": name,
