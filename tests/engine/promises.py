@@ -81,6 +81,8 @@ def _id_of(line: bytes) -> str | None:
         return None
     inner = row.get("request")
     own = inner.get("custom_id") if isinstance(inner, dict) else None
+    if "reason" in row and "line" in row:  # it comes from an errors file, and keeps the number it had there
+        return own or row.get("custom_id") or f"line-{row['line']:06d}"
     return own or row.get("custom_id")
 
 

@@ -103,7 +103,7 @@ def test_skip_and_correct(start: Start, sandbox: Sandbox) -> None:
     engine.drop("mixed.errors.jsonl", corrected)
     engine.run_to_end()
     rows = engine.rows("mixed.errors")
-    assert [row["custom_id"] for row in rows] == ["line-000001", "line-000002", "b", "line-000004"]
+    assert [row["custom_id"] for row in rows] == ["line-000001", "line-000003", "b", "line-000005"]
     assert engine.receipt("mixed.errors")["status"] == "succeeded"
     check_promises(engine, sandbox)
 
