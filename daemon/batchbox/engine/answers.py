@@ -40,16 +40,17 @@ class _Form(Protocol):
         """Return what is to be added for *answer*."""
 
 
-class _Lines:
+class LinesForm:
     """Lines of JSON."""
 
     is_empty = False
 
     def write(self, answer: Answer) -> bytes:
+        """Return a line."""
         return _encode(answer) + b"\n"
 
 
-class _Table:
+class TableForm:
     """CSV or TSV: a row for each line, with the columns of the dropped file before ours."""
 
     is_empty = False
@@ -68,6 +69,7 @@ class _Table:
         return self._text.getvalue()[:-2].encode() + b"\n"
 
     def write(self, answer: Answer) -> bytes:
+        """Return a row, the first after its header."""
         own = self._columns.cells(answer)
         text, error = guard(answer.text or ""), guard(answer.error or "")
         row = self._format([*own, answer.status, text, answer.stop_reason or "", error])
@@ -75,7 +77,7 @@ class _Table:
         return head + row
 
 
-class _Text:
+class TextForm:
     """Nothing but the text; where there are several, each under a heading of its id."""
 
     def __init__(self, is_single: bool) -> None:
@@ -84,6 +86,7 @@ class _Text:
         self.is_empty = True
 
     def write(self, answer: Answer) -> bytes:
+        """Return the text, or why there is none."""
         if answer.text is not None:
             self.is_empty = False
         text = answer.text if answer.text is not None else f"[not answered: {answer.error}]"
@@ -146,15 +149,15 @@ def open_answers(
     forms: dict[str, _Form] = {}
     kind = job.source.form.kind
     if "answers" in wanted:
-        forms[".jsonl"] = _Lines()
+        forms[".jsonl"] = LinesForm()
     if "csv" in wanted and kind in {"csv", "tsv"}:
         table = Table(stack.enter_context(ctx.spool.open(job.job, REQUEST)), kind)
-        forms[f".{kind}"] = _Table(DroppedColumns(table))
+        forms[f".{kind}"] = TableForm(DroppedColumns(table))
     elif "csv" in wanted:
-        forms[".csv"] = _Table(Columns())
+        forms[".csv"] = TableForm(Columns())
     if "text" in wanted:
         count = job.input.requests + job.input.skipped if job.input else 0
-        forms[".md" if job.source.form.ending == ".md" else ".txt"] = _Text(is_single=count == 1)
+        forms[".md" if job.source.form.ending == ".md" else ".txt"] = TextForm(is_single=count == 1)
     skips = Skips(stack.enter_context(ctx.spool.open(job.job, SKIPPED)))
     files = {ending: stack.enter_context(ctx.spool.create(job.job, source_name(ending))) for ending in forms}
     return Answers(skips, {ending: (form, Pieces(files[ending], note)) for ending, form in forms.items()})
