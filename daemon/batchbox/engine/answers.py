@@ -4,8 +4,6 @@ All are written together, in the order of the lines, those that were left out am
 for all forms, and not at all where none is wanted.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
@@ -13,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from batchbox.core.answers import Answer, read_answer
-from batchbox.core.cells import guard, name_columns
+from batchbox.core.cells import OURS, CellWriter, guard, name_columns
 from batchbox.core.lines import BOM
 from batchbox.core.manifest import Manifest
 from batchbox.core.tables import Table
@@ -25,8 +23,6 @@ from batchbox.engine.pieces import Pieces
 from batchbox.queues import OutputForm
 
 Failure = tuple[str, str]  # outcome and reason
-
-COLUMNS = ("status", "text", "stop_reason", "error")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -57,22 +53,14 @@ class TableForm:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._text = io.StringIO()
-        # both bytes of the end are quoted within a cell for being named here
-        self._writer = csv.writer(self._text, delimiter=columns.delimiter, lineterminator="\r\n")
-        self._head = BOM + self._format([*columns.names, *name_columns(COLUMNS, columns.names)])
-
-    def _format(self, cells: Sequence[object]) -> bytes:
-        self._text.seek(0)
-        self._text.truncate()
-        self._writer.writerow(cells)
-        return self._text.getvalue()[:-2].encode() + b"\n"
+        self._writer = CellWriter(columns.delimiter)
+        self._head = BOM + self._writer.write([*columns.names, *name_columns(OURS, columns.names)])
 
     def write(self, answer: Answer) -> bytes:
         """Return a row, the first after its header."""
         own = self._columns.cells(answer)
         text, error = guard(answer.text or ""), guard(answer.error or "")
-        row = self._format([*own, answer.status, text, answer.stop_reason or "", error])
+        row = self._writer.write([*own, answer.status, text, answer.stop_reason or "", error])
         head, self._head = self._head, b""
         return head + row
 
