@@ -66,7 +66,8 @@ def test_commands_options_and_choices(box: Box, bin_folder: Path) -> None:
     assert complete(box, bin_folder, "") == list(COMMANDS)
     assert complete(box, bin_folder, "do") == ["doctor"]
     assert complete(box, bin_folder, "doctor", "--o") == ["--offline"]
-    assert complete(box, bin_folder, "schema", "") == ["manifest", "settings", "receipt", "health"]
+    shapes = ["manifest", "settings", "receipt", "health", "answers"]
+    assert complete(box, bin_folder, "schema", "") == shapes
 
 
 def test_jobs_that_a_command_can_mean(box: Box, bin_folder: Path) -> None:

@@ -96,6 +96,21 @@ def test_another_file_in_the_place_of_a_second_try_is_told(
     assert "1 of those had been answered" in capsys.readouterr().out
 
 
+def test_a_table_is_merged_into_as_well(first: Path) -> None:
+    """It is told by its name, and what is wrong with it in words."""
+    table = first.with_name("a.answers.csv")
+    table.write_text("id,status,text,stop_reason,error\na,errored,,,no\nb,errored,,,no\n")
+    with pytest.raises(typer.Exit):
+        merge(table, [first])
+    merged = first.with_name("a.merged.answers.csv").read_text(encoding="utf-8-sig")
+    assert (
+        merged == "id,status,text,stop_reason,error\na,succeeded,,,\nb,errored,,,error: no reason was given\n"
+    )
+    table.write_bytes(b"id,caf\xe9\n")
+    with pytest.raises(Stop, match="the first file: byte 0xe9 is not UTF-8"):
+        merge(table, [first], replace=True)
+
+
 def test_the_command_takes_as_many_tries_as_there_are(box: Box, first: Path, second: Path) -> None:
     """And tells an id that comes from outside without doing a terminal harm."""
     third = first.with_name("third.jsonl")

@@ -101,9 +101,9 @@ def test_what_was_left_out_of_a_table_can_be_corrected_and_dropped_back(
     engine.drop("t.errors.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in corrected), "sum")
     engine.run_to_end()
     found = answers(engine, "t.errors", "sum")
-    assert list(found) == ["3", "line-000002", "line-000003"]
+    assert list(found) == ["3", "line-000004", "line-000008"]
     assert '"Summarise: third"' in found["3"]
-    assert '"filled in"' in found["line-000002"]
+    assert '"filled in"' in found["line-000004"]
 
 
 def test_errors_that_were_not_corrected_are_refused_as_such(start: Start) -> None:
@@ -113,8 +113,9 @@ def test_errors_that_were_not_corrected_are_refused_as_such(start: Start) -> Non
     engine.run_to_end()
     engine.drop("back.jsonl", engine.path("t", "errors.jsonl", "sum").read_bytes(), "sum")
     engine.run_to_end()
+    told = "this line of an errors file was not corrected: "
     mistakes = engine.receipt("back", "sum")["mistakes"]
-    assert {mistake["problem"] for mistake in mistakes} == {"this line of an errors file was not corrected"}
+    assert all(mistake["problem"].startswith(told) for mistake in mistakes)
 
 
 @pytest.mark.parametrize(

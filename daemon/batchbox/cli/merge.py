@@ -5,24 +5,27 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
 import typer
 
 from batchbox.cli.options import JsonOption
 from batchbox.cli.page import tell, tell_json
 from batchbox.core.checkup import count
-from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop
+from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop, Unfit
 from batchbox.core.merging import Rows, Tries
 from batchbox.core.merging import merge as merge_rows
+from batchbox.core.merging_tables import merge_table
 from batchbox.core.names import show
+from batchbox.core.tables import Table
 from batchbox.spool import durable
 
 BUFFER = 1 << 16
-ENDINGS = (".results.jsonl", ".answers.jsonl", ".jsonl")
+ENDINGS = (".results.jsonl", ".answers.jsonl", ".jsonl", ".answers.csv", ".answers.tsv", ".csv", ".tsv")
+TABLES: dict[str, Literal["csv", "tsv"]] = {".csv": "csv", ".tsv": "tsv"}
 
 
-def merge(
+def merge(  # noqa: PLR0913, PLR0917  each is one of the command's own
     first: Annotated[Path, typer.Argument(metavar="FIRST", help="Results or answers of the first try.")],
     second: Annotated[
         list[Path], typer.Argument(metavar="SECOND...", help="Those of later tries, in their order.")
@@ -32,17 +35,23 @@ def merge(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Write it even if it is there already.")] = False,
     add: Annotated[bool, typer.Option("--add", help="Put rows that FIRST does not know at the end.")] = False,
+    id_column: Annotated[
+        str | None, typer.Option(help="Where FIRST is a table: the column of its ids (custom_id or id).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put the rows of a second try into the first's, in their places."""
     target = out or _name_merged(first)
     with ExitStack() as stack:
-        rows = [
-            Rows(stack.enter_context(_opened(path)), show(os.fsencode(path))) for path in (first, *second)
-        ]
+        beginning = stack.enter_context(_opened(first))
+        tries = Tries([Rows(stack.enter_context(_opened(path)), _name(path)) for path in second])
         file = stack.enter_context(_written(target, replace))
-        merged = merge_rows(rows[0], Tries(rows[1:]), file, add)
-    name = show(os.fsencode(target))
+        if first.suffix in TABLES:
+            table = stack.enter_context(_understood(beginning, TABLES[first.suffix]))
+            merged = merge_table(table, id_column, tries, file, add)
+        else:
+            merged = merge_rows(Rows(beginning, _name(first)), tries, file, add)
+    name = _name(target)
     if as_json:
         tell_json({"out": name} | asdict(merged))
     else:
@@ -56,6 +65,19 @@ def merge(
         raise typer.Exit(NOT_ALL_WELL)
 
 
+def _name(path: Path) -> str:
+    return show(os.fsencode(path))
+
+
+@contextmanager
+def _understood(file: BinaryIO, kind: Literal["csv", "tsv"]) -> Iterator[Table]:
+    """Give a table; tell what is wrong with it for as long as it is read."""
+    try:
+        yield Table(file, kind)
+    except Unfit as unfit:
+        raise Stop(f"the first file: {unfit.problem}", unfit.fix, code=BAD_SETTINGS) from None
+
+
 def _name_merged(first: Path) -> Path:
     ending = next((one for one in ENDINGS if first.name.endswith(one)), "")
     return first.with_name(f"{first.name.removesuffix(ending)}.merged{ending}")
@@ -66,7 +88,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         file = open(path, "rb", buffering=BUFFER)  # noqa: SIM115  it is: below, where an error is another's
     except OSError as error:
-        problem = f"{show(os.fsencode(path))} cannot be read: {error.strerror}"
+        problem = f"{_name(path)} cannot be read: {error.strerror}"
         raise Stop(problem, "name a file of the outbox, or a copy of one", code=BAD_SETTINGS) from None
     with file:
         yield file
@@ -84,7 +106,7 @@ def _written(target: Path, replace: bool) -> Iterator[BinaryIO]:
         (durable.move if replace else durable.move_onto_free)(temp, target)
     except FileExistsError:
         fix = "--out names another, --replace writes over it"
-        raise Stop(f"{show(os.fsencode(target))} is there already", fix, code=BAD_SETTINGS) from None
+        raise Stop(f"{_name(target)} is there already", fix, code=BAD_SETTINGS) from None
     finally:
         with suppress(OSError):
             durable.remove(temp)

@@ -134,6 +134,11 @@ class Merged:
     added: int = 0
     unanswered: int = 0
 
+    def count(self, row: Row) -> None:
+        """Count a row that is written."""
+        self.rows += 1
+        self.unanswered += not row.succeeded
+
 
 class Tries:
     """The later tries. Of several rows of one id the last that succeeded counts, or else the last."""
@@ -190,9 +195,7 @@ def merge(first: Rows, tries: Tries, out: BinaryIO, add: bool) -> Merged:
         _write(out, merged, _move(found, row) if found else row)
     if not merged.rows:
         raise Stop("the first file holds no row", NOT_ROWS, code=BAD_SETTINGS)
-    strangers = [] if add else list(tries.strangers())
-    if strangers:
-        raise _refuse(strangers)
+    require_known(tries, add)
     for row in tries.rest():
         merged.added += 1
         _write(out, merged, row)
@@ -208,8 +211,7 @@ def _require_one_kind(first: Rows, tries: Tries) -> None:
 
 def _write(out: BinaryIO, merged: Merged, row: Row) -> None:
     out.write(row.text if row.text.endswith(b"\n") else row.text + b"\n")
-    merged.rows += 1
-    merged.unanswered += not row.succeeded
+    merged.count(row)
 
 
 def _move(row: Row, place: Row) -> Row:
@@ -220,8 +222,12 @@ def _move(row: Row, place: Row) -> Row:
     return Row(row.key, True, row.succeeded, place.line, msgspec.json.encode(fields))
 
 
-def _refuse(strangers: list[str]) -> Stop:
+def require_known(tries: Tries, add: bool) -> None:
+    """Raise `Stop` if rows of the *tries* took no place, and nobody wants to *add* such."""
+    strangers = [] if add else list(tries.strangers())
+    if not strangers:
+        return
     named = ", ".join(strangers[:SHOWN]) + (", …" if len(strangers) > SHOWN else "")
     count = f"{len(strangers):,} rows have ids" if len(strangers) > 1 else "a row has an id"
     fix = "nothing was written; if they belong there all the same, --add puts them at the end"
-    return Stop(f"{count} that the first file does not know: {named}", fix, code=BAD_SETTINGS)
+    raise Stop(f"{count} that the first file does not know: {named}", fix, code=BAD_SETTINGS)

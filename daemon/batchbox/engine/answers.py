@@ -4,8 +4,6 @@ All are written together, in the order of the lines, those that were left out am
 for all forms, and not at all where none is wanted.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
@@ -13,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from batchbox.core.answers import Answer, read_answer
-from batchbox.core.cells import guard, name_columns
+from batchbox.core.cells import OURS, CellWriter, guard, name_columns
 from batchbox.core.lines import BOM
 from batchbox.core.manifest import Manifest
 from batchbox.core.tables import Table
@@ -25,8 +23,6 @@ from batchbox.engine.pieces import Pieces
 from batchbox.queues import OutputForm
 
 Failure = tuple[str, str]  # outcome and reason
-
-COLUMNS = ("status", "text", "stop_reason", "error")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,42 +36,36 @@ class _Form(Protocol):
         """Return what is to be added for *answer*."""
 
 
-class _Lines:
+class LinesForm:
     """Lines of JSON."""
 
     is_empty = False
 
     def write(self, answer: Answer) -> bytes:
+        """Return a line."""
         return _encode(answer) + b"\n"
 
 
-class _Table:
+class TableForm:
     """CSV or TSV: a row for each line, with the columns of the dropped file before ours."""
 
     is_empty = False
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._text = io.StringIO()
-        # both bytes of the end are quoted within a cell for being named here
-        self._writer = csv.writer(self._text, delimiter=columns.delimiter, lineterminator="\r\n")
-        self._head = BOM + self._format([*columns.names, *name_columns(COLUMNS, columns.names)])
-
-    def _format(self, cells: Sequence[object]) -> bytes:
-        self._text.seek(0)
-        self._text.truncate()
-        self._writer.writerow(cells)
-        return self._text.getvalue()[:-2].encode() + b"\n"
+        self._writer = CellWriter(columns.delimiter)
+        self._head = BOM + self._writer.write([*columns.names, *name_columns(OURS, columns.names)])
 
     def write(self, answer: Answer) -> bytes:
+        """Return a row, the first after its header."""
         own = self._columns.cells(answer)
         text, error = guard(answer.text or ""), guard(answer.error or "")
-        row = self._format([*own, answer.status, text, answer.stop_reason or "", error])
+        row = self._writer.write([*own, answer.status, text, answer.stop_reason or "", error])
         head, self._head = self._head, b""
         return head + row
 
 
-class _Text:
+class TextForm:
     """Nothing but the text; where there are several, each under a heading of its id."""
 
     def __init__(self, is_single: bool) -> None:
@@ -84,6 +74,7 @@ class _Text:
         self.is_empty = True
 
     def write(self, answer: Answer) -> bytes:
+        """Return the text, or why there is none."""
         if answer.text is not None:
             self.is_empty = False
         text = answer.text if answer.text is not None else f"[not answered: {answer.error}]"
@@ -146,15 +137,15 @@ def open_answers(
     forms: dict[str, _Form] = {}
     kind = job.source.form.kind
     if "answers" in wanted:
-        forms[".jsonl"] = _Lines()
+        forms[".jsonl"] = LinesForm()
     if "csv" in wanted and kind in {"csv", "tsv"}:
         table = Table(stack.enter_context(ctx.spool.open(job.job, REQUEST)), kind)
-        forms[f".{kind}"] = _Table(DroppedColumns(table))
+        forms[f".{kind}"] = TableForm(DroppedColumns(table))
     elif "csv" in wanted:
-        forms[".csv"] = _Table(Columns())
+        forms[".csv"] = TableForm(Columns())
     if "text" in wanted:
         count = job.input.requests + job.input.skipped if job.input else 0
-        forms[".md" if job.source.form.ending == ".md" else ".txt"] = _Text(is_single=count == 1)
+        forms[".md" if job.source.form.ending == ".md" else ".txt"] = TextForm(is_single=count == 1)
     skips = Skips(stack.enter_context(ctx.spool.open(job.job, SKIPPED)))
     files = {ending: stack.enter_context(ctx.spool.create(job.job, source_name(ending))) for ending in forms}
     return Answers(skips, {ending: (form, Pieces(files[ending], note)) for ending, form in forms.items()})
