@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from batchbox.core.lines import Defaults
 from batchbox.core.names import can_be_queue
-from batchbox.core.priorities import Priority
+from batchbox.core.priorities import Priority, asked_by, grant
 
 OutputForm = Literal["rows", "answers", "csv", "text"]
 Words = Annotated[str, Field(min_length=1)]
@@ -116,3 +116,7 @@ class QueueRules:
     count_requests: int
     max_unpacked_bytes: int
     notice: Notice
+
+    def priority_of(self, name: bytes) -> Priority:
+        """Return as which a file called *name* goes out."""
+        return grant(asked_by(name), self.priority, self.max_priority)

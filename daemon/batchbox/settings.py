@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
+from batchbox.core.quota import share_of
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
 from batchbox.queues import Beta, Budget, Notice, OutputForm, Queue, QueueName, QueueRules
@@ -234,6 +235,11 @@ class Settings(BaseSettings):
         url = _first(own.notify_url, self.notify_url)
         secret_file = _first(own.notify_secret_file, self.notify_secret_file)
         return Notice(tuple(command or ()), url or "", secret_file)
+
+    def part_requests(self, priority: Priority) -> int:
+        """Return how many requests a part may have, so that it fits a batch and the room at the API."""
+        most, room = self.max_part_requests, self.max_queued_requests
+        return most if room is None else min(most, share_of(room, priority))
 
     def budget(self) -> Budget:
         """Return what may be spent over all queues."""

@@ -48,7 +48,8 @@ def _examine(path: Path, queue: str, settings: Settings) -> dict[str, Any]:
         raise Stop(f"{name} is not a file", "name a file", code=BAD_SETTINGS)
     with open(descriptor, "rb", buffering=1 << 18) as file:
         rules = settings.for_queue(queue)
-        reading, parts = measure(file, rules, settings.max_part_requests, settings.max_part_bytes)
+        most = settings.part_requests(rules.priority_of(os.fsencode(path.name)))
+        reading, parts = measure(file, rules, most, settings.max_part_bytes)
         found = reading.conclude()
     return {
         "file": name,

@@ -15,7 +15,6 @@ from batchbox.core.lines import Request
 from batchbox.core.manifest import Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
 from batchbox.core.packing import Packer, size_of
-from batchbox.core.quota import share_of
 from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
@@ -25,7 +24,6 @@ from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading
 from batchbox.engine.transfers import Transfer
 from batchbox.queues import QueueRules
-from batchbox.settings import Settings
 
 log = structlog.get_logger()
 
@@ -152,7 +150,7 @@ def _write_part(
     ctx: Context, job: Manifest, part: Part, supply: Iterable[list[Request]]
 ) -> tuple[Part, list[Request]]:
     """Write requests until *part* is full; return it, and the requests at hand that did not fit."""
-    packer = Packer(most_requests(ctx.settings, job), ctx.settings.max_part_bytes)
+    packer = Packer(ctx.settings.part_requests(job.priority), ctx.settings.max_part_bytes)
     beyond: list[Request] = []
     with (
         ctx.spool.create(job.job, body_name(part.label)) as file,
@@ -170,13 +168,6 @@ def _write_part(
         crc32 = body.close()
     facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32, "index_crc32": index.crc32}
     return part.model_copy(update=facts), beyond
-
-
-def most_requests(settings: Settings, job: Manifest) -> int:
-    """Return how many requests a part may have so that it fits both a batch and the room at the API."""
-    room = settings.max_queued_requests
-    most = settings.max_part_requests
-    return most if room is None else min(most, share_of(room, job.priority))
 
 
 def measure(
