@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from batchbox.core.forms import Kind
 from batchbox.core.lines import Defaults
 from batchbox.core.names import can_be_queue
-from batchbox.core.priorities import Priority
+from batchbox.core.priorities import Priority, asked_by, grant
 from batchbox.core.template import require_template
 
 HERE = ("localhost", "127.0.0.1", "::1")
@@ -139,3 +139,7 @@ class QueueRules:
     def output_of(self, kind: Kind) -> tuple[OutputForm, ...]:
         """Return in which forms the answers to a file of that *kind* are put out; at least one."""
         return self.output or USUAL_OUTPUT[kind]
+
+    def priority_of(self, name: bytes) -> Priority:
+        """Return as which a file called *name* goes out."""
+        return grant(asked_by(name), self.priority, self.max_priority)

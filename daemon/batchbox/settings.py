@@ -20,6 +20,7 @@ from pydantic_settings import (
 from batchbox.core.budget import Budget, Purse
 from batchbox.core.lines import Defaults
 from batchbox.core.priorities import Priority
+from batchbox.core.quota import share_of
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
 from batchbox.queues import Beta, Notice, OutputForm, Prompt, Queue, QueueName, QueueRules, WebhookUrl
@@ -240,6 +241,11 @@ class Settings(BaseSettings):
     def _budget(self, own: Queue) -> Budget:
         cost_per_file = _first(own.max_cost_per_file, self.max_cost_per_file)
         return Budget(cost_per_file, own.max_cost_per_day, own.max_requests_per_day)
+
+    def part_requests(self, priority: Priority) -> int:
+        """Return how many requests a part may have, so that it fits a batch and the room at the API."""
+        most, room = self.max_part_requests, self.max_queued_requests
+        return most if room is None else min(most, share_of(room, priority))
 
     def retention(self, archive: Archive) -> Retention:
         """Return what is kept in done/ or in rejected/, and for how long."""

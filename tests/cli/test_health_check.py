@@ -91,6 +91,7 @@ def test_all_is_well(root: Path, check: Check) -> None:
         ({"waiting_total": 1, "waiting_since": HOUR}, 1, "the inbox holds a file for 60 min"),
         ({"waiting_total": 1, "waiting_since": HOUR, "flags": ["DRAIN"]}, 1, "DRAIN"),
         ({"waiting_total": 1, "waiting_since": MINUTE}, 0, "1 waiting"),
+        ({"crowded": {"problem": "no room", "fix": "nothing to do"}}, 0, "OK"),
         ({"deadlines": [AT_RISK]}, 2, "answers of 1 file will be deleted soon"),
         ({"sending": {"problem": "a | b\n\x1b[2Jc", "fix": "d"}}, 2, "a   b"),
     ],

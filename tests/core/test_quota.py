@@ -14,10 +14,10 @@ def test_a_refusal_teaches_how_many_there_is_room_for() -> None:
     assert learn(None, 0, 10.0) is None
 
 
-@pytest.mark.parametrize(("accepted", "limit"), [(1, 501), (100, 510), (100_000, 10_500)])
+@pytest.mark.parametrize(("accepted", "limit"), [(1, 501), (100, 510), (1000, 1000)])
 def test_what_is_accepted_lets_it_grow_again(accepted: int, limit: int) -> None:
-    """By a tenth of it, and it is forgotten no earlier."""
-    assert Lesson(500, 20.0).grown(accepted) == Lesson(limit, 20.0)
+    """By a tenth of it, and at least to what is there with it; it is forgotten no earlier."""
+    assert Lesson(500, 20.0).grown(accepted, there=accepted) == Lesson(limit, 20.0)
 
 
 def test_without_a_limit_all_is_admitted() -> None:

@@ -21,14 +21,17 @@ class Setting:
 def list_settings(schema: dict[str, Any]) -> list[Setting]:
     """Return all settings of a model, in its order."""
     return [
-        Setting(name, _spell_kind(name, field), _spell_default(field), str(field.get("description", "")))
+        Setting(
+            name, _spell_kind(name, field, schema), _spell_default(field), str(field.get("description", ""))
+        )
         for name, field in schema["properties"].items()
     ]
 
 
-def _spell_kind(name: str, field: dict[str, Any]) -> str:
+def _spell_kind(name: str, field: dict[str, Any], schema: dict[str, Any]) -> str:
     kinds = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
-    told = [_spell_one(name, kind) for kind in kinds]
+    named = {f"#/$defs/{one}": kind for one, kind in schema.get("$defs", {}).items()}
+    told = [_spell_one(name, named.get(kind.get("$ref", ""), kind)) for kind in kinds]
     return " or ".join(dict.fromkeys(told))
 
 

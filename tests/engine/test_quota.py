@@ -52,7 +52,8 @@ def test_no_more_is_sent_than_is_set(start: Start, slow: Sandbox, log: Log) -> N
         engine.drop(f"{name}.jsonl", TWO)
     engine.run_for(HOUR)
     assert sorted(engine.states()) == ["ready", "ready", "submitted", "submitted"]
-    shown = health(engine)["sending"]
+    assert health(engine)["sending"] is None
+    shown = health(engine)["crowded"]
     assert "4 of 5 requests" in shown["problem"]
     assert shown["fix"].startswith("nothing to do")
     assert len(told(log, "sending.crowded")) == 1
@@ -61,7 +62,7 @@ def test_no_more_is_sent_than_is_set(start: Start, slow: Sandbox, log: Log) -> N
     assert count_there(engine) == 4
     slow.end()
     engine.run_until(lambda: len(slow.batches()) == 4)
-    engine.run_until(lambda: health(engine)["sending"] is None)
+    engine.run_until(lambda: health(engine)["crowded"] is None)
     bring_home(engine, slow)
     check_promises(engine, slow)
 
@@ -87,7 +88,7 @@ def test_the_room_is_learnt(start: Start, narrow: Sandbox, log: Log) -> None:
     engine.run_for(HOUR / 2)
     assert count_there(engine) == 4
     assert count_posts(narrow) == 3
-    assert "4 of 4 requests" in health(engine)["sending"]["problem"]
+    assert "4 of 4 requests" in health(engine)["crowded"]["problem"]
     assert [facts["limit"] for facts in told(log, "quota.learnt")] == [4]
     narrow.end()
     engine.run_until(lambda: count_posts(narrow) == 5)

@@ -17,6 +17,7 @@ REQUEST_ID = re.compile(r" \(request \S+\)")
 OVER = {
     "sending": "sending goes on",
     "asking": "asking goes on",
+    "crowded": "there is room at the API again",
     "flag": "control/{name} was taken down",
     "command": "{name}: was carried out or withdrawn",
 }
@@ -30,6 +31,10 @@ def gather(found: Survey) -> Facts:
     for what, trouble in (("sending", found.health.sending), ("asking", found.health.asking)):
         if trouble:
             facts[what, ""] = _join(f"{what} waits", trouble)
+    if found.health.crowded:
+        facts["crowded", ""] = (
+            "sending waits until there is room at the API"  # the figures change all the time
+        )
     for asked in found.commands:
         facts["command", asked.note.name] = f"{asked.note.name}: {asked.problem}"
     for waiting in found.waiting:

@@ -65,7 +65,8 @@ def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> 
 
 def _read(file: BinaryIO, path: Path, queue: str, settings: Settings, spool: Path | None) -> dict[str, Any]:
     rules = settings.for_queue(queue)
-    sizes, reckoning = (settings.max_part_requests, settings.max_part_bytes), begin_reckoning()
+    most = settings.part_requests(rules.priority_of(os.fsencode(path.name)))
+    sizes, reckoning = (most, settings.max_part_bytes), begin_reckoning()
     folder = rules.files and (spool or Path()) / rules.files
     places = find_places_beside(path, queue, folder, settings.queue.keys() - {queue})
     fetch = Attachments(places, sees_writers=False).read

@@ -50,7 +50,7 @@ def _write_daemon(found: Survey, now: datetime) -> Iterator[str]:
     for flag in found.flags:
         told = f"control/{flag.name} stands: {FLAGS[flag.name]}; put up by {flag.by} {ago(flag.since, now)}"
         yield from flow(f"{told}; batchbox resume takes it down")
-    for what, trouble in (("sending", health.sending), ("asking", health.asking)):
+    for what, trouble in (("sending", health.sending or health.crowded), ("asking", health.asking)):
         if trouble:
             yield from flow(f"{what} waits: {trouble.problem}")
             yield from flow(trouble.fix)

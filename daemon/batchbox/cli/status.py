@@ -47,6 +47,7 @@ def _as_data(found: Survey, now: datetime) -> dict[str, Any]:
         "running": found.running,
         "sending": _dump(found.health.sending),
         "asking": _dump(found.health.asking),
+        "crowded": _dump(found.health.crowded),
         "flags": [flag.name for flag in found.flags],
         "flags_since": [_dump_note(flag) for flag in found.flags],
         "commands": [

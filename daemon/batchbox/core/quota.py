@@ -24,9 +24,9 @@ class Lesson:
     limit: int
     until: float
 
-    def grown(self, accepted: int) -> "Lesson":
-        """Return what is left of it after a batch of *accepted* requests was taken."""
-        return replace(self, limit=self.limit + max(1, accepted // GROWTH))
+    def grown(self, accepted: int, there: int) -> "Lesson":
+        """Return what is left of it after a batch of *accepted* requests was taken; *there*: with them."""
+        return replace(self, limit=max(self.limit + max(1, accepted // GROWTH), there))
 
 
 def learn(before: Lesson | None, in_flight: int, now: float) -> Lesson | None:

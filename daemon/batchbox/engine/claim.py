@@ -9,7 +9,7 @@ import structlog
 
 from batchbox.core.manifest import Manifest, Source
 from batchbox.core.names import free_stem, held_name, show, stem_of
-from batchbox.core.priorities import asked_by, grant
+from batchbox.core.priorities import asked_by
 from batchbox.core.settle import Incoming
 from batchbox.core.storage import Stored
 from batchbox.engine.context import Context
@@ -36,7 +36,6 @@ def claim(
     job = f"{ctx.clock.now():%Y%m%dT%H%M%SZ}-{ctx.entropy(JOB_ENTROPY).hex()}"
     rules = ctx.settings.for_queue(incoming.queue)
     stem = stem_of(incoming.name, job if rules.names_by_job else None)
-    asked = asked_by(incoming.name)
     manifest = Manifest(
         spool_id=taken.spool_id,
         epoch=taken.epoch,
@@ -51,8 +50,8 @@ def claim(
             mtime_ns=incoming.mtime_ns,
         ),
         stem=choose_stem(ctx, incoming.queue, stem, is_reserved),
-        priority=grant(asked, rules.priority, rules.max_priority),
-        priority_asked=asked,
+        priority=rules.priority_of(incoming.name),
+        priority_asked=asked_by(incoming.name),
         taken_at=ctx.stamp(),
         **facts,
     )

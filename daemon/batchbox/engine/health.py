@@ -10,6 +10,7 @@ from batchbox.core.backoff import Backoff
 from batchbox.core.condition import Condition, summarize
 from batchbox.core.deadlines import Deadline
 from batchbox.core.names import show
+from batchbox.core.quota import Quota
 from batchbox.core.retention import Totals
 from batchbox.core.states import UNANSWERED, PartState
 from batchbox.core.storage import spell
@@ -47,8 +48,7 @@ class Health:
         """Tell whoever watches over us how things are. *offline*: problem and fix of the spool."""
         self._beaten = self._ctx.clock.monotonic()
         jobs, oldest = summarize(memory.manifests())
-        is_crowded = memory.flight.crowded_out is not None  # which is no trouble: there is work at the API
-        troubles = [memory.create] if memory.has_part(UNSENT) and not is_crowded else []
+        troubles = [memory.create] if self._is_stopped(memory) else []
         troubles += [memory.read] if memory.has_part(UNSENT | UNANSWERED) else []
         shared = next(((one.problem, one.fix) for one in troubles if one.problem), ("", ""))
         problem, fix = offline if offline[0] else shared
@@ -67,7 +67,7 @@ class Health:
             at_risk=len(memory.deadlines),
             stopping=stopping,
             requests=dict(memory.flight.by_queue),
-            room=memory.flight.quota(self._ctx.settings.max_queued_requests, self._beaten).limit,
+            room=self._quota(memory).limit,
         )
         self._ctx.pulse.beat(condition)
 
@@ -85,7 +85,8 @@ class Health:
             "waiting_by_queue": intake.count_by_queue(),
             "waiting_since": intake.waiting_since or None,
             "flags": sorted(flags),
-            "sending": self._explain_sending(memory, now) if memory.has_part(UNSENT) else None,
+            "sending": _explain(memory.create) if self._is_stopped(memory) else None,
+            "crowded": memory.flight.explain(self._quota(memory)),
             "asking": _explain(memory.read) if memory.has_part(UNSENT | UNANSWERED) else None,
             "deadlines": [_warn(one) for one in memory.deadlines],
             "archives": {name: _count(totals) for name, totals in memory.archives.items()},
@@ -104,10 +105,12 @@ class Health:
         with suppress(OSError):  # a full disk must not stop the work that may free it
             self._ctx.spool.report(beat | facts)
 
-    def _explain_sending(self, memory: Memory, now: float) -> dict[str, str] | None:
-        """Return why nothing is sent: what has failed, or that the API has no room."""
-        quota = memory.flight.quota(self._ctx.settings.max_queued_requests, now)
-        return memory.flight.explain(quota) or _explain(memory.create)
+    def _quota(self, memory: Memory) -> Quota:
+        return memory.flight.quota(self._ctx.settings.max_queued_requests, self._ctx.clock.monotonic())
+
+    def _is_stopped(self, memory: Memory) -> bool:
+        """Say whether what is to be sent may be in trouble; to wait for room is none: the API is at work."""
+        return memory.has_part(UNSENT) and memory.flight.crowded_out is None
 
 
 def _find_obstacle(waiting: list[Waiting]) -> str:

@@ -18,7 +18,6 @@ from batchbox.core.lines import Request
 from batchbox.core.manifest import Input, Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
 from batchbox.core.packing import Packer, size_of
-from batchbox.core.quota import share_of
 from batchbox.core.settle import Incoming, Writer
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
@@ -32,7 +31,6 @@ from batchbox.engine.reckoning import Reckoned, begin_reckoning, estimate_parts
 from batchbox.engine.transfers import Transfer
 from batchbox.engine.withdrawals import explain_idle
 from batchbox.queues import QueueRules
-from batchbox.settings import Settings
 
 log = structlog.get_logger()
 
@@ -176,7 +174,7 @@ def _write_part(
     ctx: Context, job: Manifest, part: Part, supply: Iterable[list[Request]]
 ) -> tuple[Reckoned, list[Request]]:
     """Write requests until *part* is full; return it, and the requests at hand that did not fit."""
-    packer = Packer(most_requests(ctx.settings, job), ctx.settings.max_part_bytes)
+    packer = Packer(ctx.settings.part_requests(job.priority), ctx.settings.max_part_bytes)
     reckoning = begin_reckoning(ctx)
     beyond: list[Request] = []
     with (
@@ -196,13 +194,6 @@ def _write_part(
         crc32 = body.close()
     facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32, "index_crc32": index.crc32}
     return Reckoned(part.model_copy(update=facts), reckoning), beyond
-
-
-def most_requests(settings: Settings, job: Manifest) -> int:
-    """Return how many requests a part may have so that it fits both a batch and the room at the API."""
-    room = settings.max_queued_requests
-    most = settings.max_part_requests
-    return most if room is None else min(most, share_of(room, job.priority))
 
 
 def measure(

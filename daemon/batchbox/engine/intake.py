@@ -16,7 +16,6 @@ import structlog
 from batchbox.core.backoff import Backoff
 from batchbox.core.line import Line, has_share
 from batchbox.core.names import show
-from batchbox.core.priorities import Priority, asked_by, grant
 from batchbox.core.settle import Incoming, Obstacle, Rules, Sightings, judge
 from batchbox.core.storage import spell
 from batchbox.engine.companions import Companions
@@ -99,13 +98,8 @@ class Intake:
     def _line_up(self, files: list[Incoming]) -> None:
         self._known = {incoming.queue for incoming in files}
         self._turns = {queue: turn for queue, turn in self._turns.items() if queue in self._known}
-        limits = {queue: self._limits(queue) for queue in self._known}
-        with_priorities = ((grant(asked_by(one.name), *limits[one.queue]), one) for one in files)
-        self._ahead = Line(with_priorities, self._turns)
-
-    def _limits(self, queue: str) -> tuple[Priority, Priority]:
-        rules = self._ctx.settings.for_queue(queue)
-        return rules.priority, rules.max_priority
+        rules = {queue: self._ctx.settings.for_queue(queue) for queue in self._known}
+        self._ahead = Line(((rules[one.queue].priority_of(one.name), one) for one in files), self._turns)
 
     def _note_new(self, count: int) -> None:
         """Log by what new files were found: a watcher that has grown deaf is seen by that alone."""

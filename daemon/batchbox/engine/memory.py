@@ -141,10 +141,10 @@ class Memory:
         job = sent.stored.manifest
         self.create, self.horizon = Backoff(), sent.horizon
         self.next_poll = min(self.next_poll, now + soon)
+        self.remember(sent.stored, now)
         part = job.part(key)
         if part.state is PartState.SUBMITTED:
             self.flight.note_accepted(part.requests)
-        self.remember(sent.stored, now)
 
     def _submitted(self) -> list[tuple[str, datetime]]:
         return [

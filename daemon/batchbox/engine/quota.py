@@ -52,8 +52,8 @@ class InFlight:
         return bool(there)
 
     def note_accepted(self, requests: int) -> None:
-        """Try a little more from now on."""
-        self.lesson = self.lesson and self.lesson.grown(requests)
+        """Try a little more from now on. To be told once those *requests* are counted."""
+        self.lesson = self.lesson and self.lesson.grown(requests, self.by_queue.total())
 
     def quota(self, most: int | None, now: float) -> Quota:
         """Return what holds now. *most*: what is set."""

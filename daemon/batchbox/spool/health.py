@@ -76,6 +76,7 @@ class Health(BaseModel):
     flags: list[str] = Field(default_factory=list)
     sending: Trouble | None = None
     asking: Trouble | None = None
+    crowded: Trouble | None = None
     waiting: list[WaitingFile] = Field(default_factory=list)
     waiting_total: int = 0
     waiting_by_queue: dict[str, int] = Field(default_factory=dict)

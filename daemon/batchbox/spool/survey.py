@@ -215,7 +215,7 @@ def find_setback(root: Path, job: Manifest) -> Trouble | None:
     if not is_held(layout) and not name_network(root):
         return None
     health = read_health(layout.health)
-    return health.jobs.get(job.job) or health.sending or health.asking
+    return health.jobs.get(job.job) or health.sending or health.crowded or health.asking
 
 
 def find_finished(root: Path, known: Container[str] | None) -> dict[str, Manifest | None]:
