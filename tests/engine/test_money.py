@@ -12,6 +12,7 @@ from batchbox.core.storage import Spool
 from batchbox.engine import accounts
 from batchbox.sandbox.remote import Sandbox
 from tests.engine.conftest import Log, Start, health, told
+from tests.engine.meddling import Meddled
 from tests.engine.promises import check_promises
 from tests.engine.test_crash import Fuse, Guarded
 from tests.support.daemon import request
@@ -246,6 +247,21 @@ def test_names(start: Start) -> None:
         engine.ask("release", job.job)
     engine.run_to_end()
     assert {"a~2.receipt.json", "a~3.receipt.json"} < set(names(engine))
+
+
+def test_name_is_taken_at_the_last_moment(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What appears in the outbox just before the notice is not overwritten, nor taken for it."""
+    path = tmp_path / "spool" / "outbox" / "a.held.json"
+
+    def wrap(spool: Spool) -> Spool:
+        return cast("Spool", Meddled(spool, "publish", [lambda: path.write_text("somebody's")]))
+
+    limits = {"max_cost_per_file": 0.25}
+    with closing(Engine(tmp_path / "spool", sandbox.url, settings=limits, wrap_spool=wrap)) as engine:
+        engine.drop("a.jsonl", HALF)
+        engine.run_to_end()
+        assert path.read_text() == "somebody's"
+        assert notice(engine, "a~2")["receipt"] == "a~2.receipt.json"
 
 
 def test_whoever_looks_after_it_is_told(start: Start) -> None:
