@@ -1,6 +1,5 @@
 """Money: what would exceed a limit waits for a person, its producer is told, and nothing is counted twice."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +19,9 @@ from tests.support.engine import Engine, Killed
 
 HALF = request("a", max_tokens=100_000)  # half a dollar at most; what it does cost is next to nothing
 DAY = 86_400.0
-FIRST_STEP = 5  # of those that are killed: the file is ours and checked, as in any other run
+STEPS = range(5, 13)  # of a run, each the last one: from the first that puts aside to the first that is paid
+
+TOLD = 8  # the step after which the notice is there
 
 
 def held(engine: Engine) -> str:
@@ -275,39 +276,33 @@ def test_whoever_looks_after_it_is_told(start: Start) -> None:
     assert health(engine)["jobs"] == {}
 
 
-def runs(root: Path, sandbox: Sandbox) -> Iterator[tuple[Engine, Fuse]]:
-    """Yield engines that are killed after their first durable step, their second, and so on to the end."""
-    for length in range(FIRST_STEP, 1_000):
-        sandbox.reset()
-        fuse = Fuse(length)
-        engine = Engine(
-            root / str(length),
-            sandbox.url,
-            settings={"max_cost_per_file": 0.25, "max_cost_per_day": 10.0},
-            wrap_spool=lambda spool: cast("Spool", Guarded(spool, fuse)),  # noqa: B023  used at once
-        )
-        with closing(engine):
-            yield engine, fuse
-            if fuse.left > 0 and fuse.left != float("inf"):
-                return
-
-
-def test_killed_anywhere(tmp_path: Path, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("length", STEPS)
+def test_killed_anywhere(tmp_path: Path, sandbox: Sandbox, length: int) -> None:
     """After any durable step of holding, telling, releasing and sending, a restart goes on with it."""
-    for engine, fuse in runs(tmp_path, sandbox):
+    fuse = Fuse(length)
+    engine = Engine(
+        tmp_path / "spool",
+        sandbox.url,
+        settings={"max_cost_per_file": 0.25, "max_cost_per_day": 10.0},
+        wrap_spool=lambda spool: cast("Spool", Guarded(spool, fuse)),
+    )
+    with closing(engine):
         engine.drop("a.jsonl", HALF)
-        try:
-            engine.run_to_end()
-            engine.ask("release", held(engine))
-            engine.run_to_end()
-        except Killed:
-            fuse.left = float("inf")
-            engine.crash_and_restart()
-            engine.run_to_end()
-            if engine.manifests("hold"):
-                assert sandbox.batches() == []
-                engine.ask("release", held(engine))
-                engine.run_to_end()
+        with pytest.raises(Killed):
+            run_and_release(engine)
+        assert bool(engine.path("a", "held.json").exists()) is (length >= TOLD)
+        assert bool(sandbox.batches()) is (length == STEPS[-1])
+        fuse.left = float("inf")
+        engine.crash_and_restart()
+        run_and_release(engine)
         assert names(engine) == ["a.held.json", "a.receipt.json", "a.results.jsonl"]
         assert engine.receipt("a")["held"]["approved_at"]
         check_promises(engine, sandbox)
+
+
+def run_and_release(engine: Engine) -> None:
+    """Run to the end, and release what is held then."""
+    engine.run_to_end()
+    for job in engine.manifests("hold"):
+        engine.ask("release", job.job)
+        engine.run_to_end()
