@@ -181,6 +181,17 @@ def test_nothing_is_left_behind() -> None:
     assert (found.knows("a"), found.spent(YESTERDAY)) == (False, Spent())
 
 
+def test_put_aside() -> None:
+    """Of a job that is held, what was sent counts, and the rest no more until it goes on."""
+    job = sent("a", part(PartState.SUBMITTED), part(PartState.READY, None, number=2))
+    found = books(job)
+    found.lapse("a")
+    found.lapse("nobody")
+    assert found.spent(TODAY) == Spent(4.0, 10)
+    found.note(job)
+    assert found.spent(TODAY) == Spent(8.0, 20)
+
+
 def test_closed_books_keep_nothing() -> None:
     """Without a limit for a day no job is noted."""
     found = Books()

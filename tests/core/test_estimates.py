@@ -69,6 +69,18 @@ def test_sum() -> None:
     assert found.unbatched_usd == pytest.approx((expected + 1100) * 0.02)
 
 
+def test_made_by_others() -> None:
+    """A request that was made without a look at its model counts as any other."""
+    known, bare = ask("m", 100), Request(1, "a", "a", ask("m", 100).params)
+    sums = []
+    for request in (known, bare):
+        reckoning = Reckoning(lambda _model: ())
+        reckoning.add([request])
+        sums.append(reckoning.estimate(price))
+    assert sums[0] == sums[1]
+    assert sums[0].output_tokens == 100
+
+
 @pytest.mark.parametrize("model", ["n", 7, None, ["m"]])
 def test_unknown_price(model: Any) -> None:
     """One request whose price is not known makes that of all unknown, never lower."""

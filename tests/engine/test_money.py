@@ -1,25 +1,19 @@
 """Money: what would exceed a limit waits for a person, its producer is told, and nothing is counted twice."""
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from batchbox.core.shapes import Notice, Receipt
-from batchbox.core.storage import Spool
 from batchbox.engine import accounts
 from batchbox.sandbox.remote import Sandbox
 from tests.engine.conftest import Log, Start, health, told
 from tests.engine.promises import check_promises
-from tests.engine.test_crash import Fuse, Guarded
 from tests.support.daemon import request
-from tests.support.engine import Engine, Killed
+from tests.support.engine import Engine
 
 HALF = request("a", max_tokens=100_000)  # half a dollar at most; what it does cost is next to nothing
 DAY = 86_400.0
-FIRST_STEP = 5  # of those that are killed: the file is ours and checked, as in any other run
 
 
 def held(engine: Engine) -> str:
@@ -147,7 +141,7 @@ def test_one_at_a_time(start: Start, slow: Sandbox) -> None:
     assert len(slow.batches()) == 2
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 50])
+@pytest.mark.parametrize("at_once", [1, 50])
 def test_the_count_survives_a_restart(
     start: Start, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
@@ -229,25 +223,6 @@ def test_limits_are_read_again(start: Start, sandbox: Sandbox) -> None:
     check_promises(engine, sandbox, held=1)
 
 
-def test_names(start: Start) -> None:
-    """A notice takes no name that is taken, and while it is there no other file gets its name."""
-    engine = start(max_cost_per_file=0.25)
-    engine.path("a", "held.json").write_text("somebody's")
-    for _ in range(2):
-        engine.drop("a.jsonl", HALF)
-        engine.run_to_end()
-    engine.drop("a.jsonl", request("a"))
-    engine.run_to_end()
-    assert engine.path("a", "held.json").read_text() == "somebody's"
-    assert names(engine) == [
-        *("a.held.json", "a~2.held.json", "a~3.held.json", "a~4.receipt.json", "a~4.results.jsonl")
-    ]
-    for job in engine.manifests("hold"):
-        engine.ask("release", job.job)
-    engine.run_to_end()
-    assert {"a~2.receipt.json", "a~3.receipt.json"} < set(names(engine))
-
-
 def test_whoever_looks_after_it_is_told(start: Start) -> None:
     """The figures, and what can be done, stand where held files are shown."""
     engine = start(max_cost_per_file=0.25)
@@ -257,41 +232,3 @@ def test_whoever_looks_after_it_is_told(start: Start) -> None:
     assert "0.5001 USD" in reason.read_text()
     assert "batchbox release JOB" in reason.read_text()
     assert health(engine)["jobs"] == {}
-
-
-def runs(root: Path, sandbox: Sandbox) -> Iterator[tuple[Engine, Fuse]]:
-    """Yield engines that are killed after their first durable step, their second, and so on to the end."""
-    for length in range(FIRST_STEP, 1_000):
-        sandbox.reset()
-        fuse = Fuse(length)
-        engine = Engine(
-            root / str(length),
-            sandbox.url,
-            settings={"max_cost_per_file": 0.25, "max_cost_per_day": 10.0},
-            wrap_spool=lambda spool: cast("Spool", Guarded(spool, fuse)),  # noqa: B023  used at once
-        )
-        with closing(engine):
-            yield engine, fuse
-            if fuse.left > 0 and fuse.left != float("inf"):
-                return
-
-
-def test_killed_anywhere(tmp_path: Path, sandbox: Sandbox) -> None:
-    """After any durable step of holding, telling, releasing and sending, a restart goes on with it."""
-    for engine, fuse in runs(tmp_path, sandbox):
-        engine.drop("a.jsonl", HALF)
-        try:
-            engine.run_to_end()
-            engine.ask("release", held(engine))
-            engine.run_to_end()
-        except Killed:
-            fuse.left = float("inf")
-            engine.crash_and_restart()
-            engine.run_to_end()
-            if engine.manifests("hold"):
-                assert sandbox.batches() == []
-                engine.ask("release", held(engine))
-                engine.run_to_end()
-        assert names(engine) == ["a.held.json", "a.receipt.json", "a.results.jsonl"]
-        assert engine.receipt("a")["held"]["approved_at"]
-        check_promises(engine, sandbox)

@@ -9,7 +9,7 @@ import pytest
 
 from batchbox.core.errors import Stop
 from batchbox.spool import inbox
-from batchbox.spool.dropping import BAD_FILE, drop_file, find_receipt
+from batchbox.spool.dropping import BAD_FILE, drop_file, find_notice, find_receipt
 from batchbox.spool.layout import Layout
 from tests.spool.crashing import crash_before
 from tests.spool.support import (
@@ -216,3 +216,14 @@ def test_the_receipt_of_another_file_is_not_ours(root: Path, source: Path) -> No
     assert find_receipt(root, dropped) is None
     path = publish(root, "x~3")
     assert find_receipt(root, dropped) == (path, json.loads(path.read_bytes()))
+
+
+def test_a_notice_is_told_from_others(root: Path, source: Path) -> None:
+    """That the file is held is heard of once it is, and an older notice of its name is another file's."""
+    publish(root, "x").rename(root / "outbox" / "x.held.json")
+    dropped = drop_file(root, source, "default")
+    publish(root, "x~3", b"another").rename(root / "outbox" / "x~3.held.json")
+    assert find_notice(root, dropped) is None
+    publish(root, "x~2").rename(root / "outbox" / "x~2.held.json")
+    assert find_notice(root, dropped) == json.loads((root / "outbox" / "x~2.held.json").read_bytes())
+    assert find_receipt(root, dropped) is None

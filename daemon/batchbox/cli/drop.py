@@ -14,7 +14,7 @@ from batchbox.clock import SystemClock
 from batchbox.core.errors import NOT_ALL_WELL
 from batchbox.core.manifest import Mistake
 from batchbox.core.names import show
-from batchbox.spool.dropping import Dropped, drop_file, find_receipt
+from batchbox.spool.dropping import Dropped, drop_file, find_notice, find_receipt
 from batchbox.spool.layout import Layout
 
 LOOK_SECONDS = 0.2
@@ -56,7 +56,12 @@ def follow(
 
 def _await(root: Path, dropped: Dropped, as_json: bool) -> None:
     clock = SystemClock()
+    is_told = as_json
     while (found := find_receipt(root, dropped)) is None:
+        if not is_told and (notice := find_notice(root, dropped)):
+            tell(f"held: {notice['reason']}", "")
+            tell(notice["what_to_do"])
+            is_told = True
         clock.wait(LOOK_SECONDS)
     path, receipt = found
     if as_json:

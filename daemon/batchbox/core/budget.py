@@ -101,6 +101,15 @@ class Books:
             self._entries[job.job] = (job.source.queue, entries)
             self._count(job.source.queue, entries, 1)
 
+    def lapse(self, job: JobId) -> None:
+        """Count no more what was promised to a job and not sent: it was put aside, or is gone."""
+        queue, entries = self._entries.get(job, ("", []))
+        sent = [entry for entry in entries if entry[0] != UNSENT]
+        if sent != entries:
+            self._strike(job)
+            self._entries[job] = (queue, sent)
+            self._count(queue, sent, 1)
+
     def knows(self, job: JobId) -> bool:
         """Say whether *job* is in them."""
         return job in self._entries

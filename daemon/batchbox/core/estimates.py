@@ -22,7 +22,7 @@ from functools import reduce
 import msgspec
 
 from batchbox.core.figures import NOTHING, add_estimates
-from batchbox.core.lines import Request
+from batchbox.core.lines import Request, read_number
 from batchbox.core.manifest import Estimate
 from batchbox.core.packing import Json
 from batchbox.core.usage import Spent
@@ -95,7 +95,9 @@ class Reckoning:
     def add(self, requests: Iterable[Request]) -> None:
         """Count *requests* in."""
         for request in requests:
-            model = request.model
+            model, most = request.model, request.max_tokens
+            if not model:  # whoever made the request did not look
+                model, most = _look(request.params)
             tokens = count_tokens(request.params)
             if model not in self._tiers:
                 self._tiers[model] = self._find_tiers(_read_model(model))
@@ -105,7 +107,7 @@ class Reckoning:
             sums = self._sums[key]
             sums.requests += 1
             sums.input_tokens += tokens
-            sums.output_tokens += min(request.max_tokens, HIGHEST)
+            sums.output_tokens += min(most, HIGHEST)
 
     def clear(self) -> None:
         """Begin again."""
@@ -166,10 +168,17 @@ class Sample:
 
 
 class _Params(msgspec.Struct):
-    model: msgspec.Raw
+    model: msgspec.Raw = msgspec.Raw(b'""')
+    max_tokens: msgspec.Raw = msgspec.Raw(b"0")
 
 
 _models = msgspec.json.Decoder(_Params)
+
+
+def _look(params: Json) -> tuple[bytes, int]:
+    """Return what *params* say of the model, as JSON, and of `max_tokens`; 0 where that is no number."""
+    found = _models.decode(params)
+    return bytes(found.model), read_number(bytes(found.max_tokens))
 
 
 def pick(total: int, wanted: int) -> list[int]:

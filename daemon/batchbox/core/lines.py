@@ -95,9 +95,13 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
     params = _take_params(fields, defaults)
     _check_params(params)
     body = fields["params"] if "params" in fields else Raw(join_fields(params))
-    most = bytes(params["max_tokens"])
-    max_tokens = int(min(float(most), MOST)) if most[:1].isdigit() else 0
-    return Request(number, base_of(number, custom_id), custom_id, body, bytes(params["model"]), max_tokens)
+    base, most = base_of(number, custom_id), read_number(bytes(params["max_tokens"]))
+    return Request(number, base, custom_id, body, bytes(params["model"]), most)
+
+
+def read_number(value: bytes) -> int:
+    """Return what JSON that is checked says, if it is a number; else 0, for the API to complain of."""
+    return int(min(float(value), MOST)) if value[:1].isdigit() else 0
 
 
 def _require_utf8(text: bytes) -> None:

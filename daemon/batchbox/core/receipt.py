@@ -147,5 +147,6 @@ def compose_notice(job: Manifest, excess: Iterable[Excess], at: str) -> dict[str
             for one in excess
         ],
         "held_at": at,
+        "input": _input(job),
         "receipt": receipt_name(job.stem),
     }

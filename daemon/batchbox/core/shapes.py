@@ -127,4 +127,5 @@ class Notice(Record):
     )
     exceeded: tuple[Exceeded, ...]
     held_at: str
+    input: Dropped
     receipt: str = Field(description="the name of the receipt that comes in the end")

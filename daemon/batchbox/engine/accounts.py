@@ -84,5 +84,6 @@ class Accounts:
         for job in some:
             if job.job not in self._memory.jobs and not self._memory.books.knows(job.job):
                 self._memory.books.note(job)
+                self._memory.books.lapse(job.job)
         if len(some) < READ_AT_ONCE:
             self._unread = None

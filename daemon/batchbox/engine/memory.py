@@ -98,6 +98,7 @@ class Memory:
     def forget(self, job: JobId) -> None:
         """Drop a job that is in work/ no more."""
         stored = self.drop(job)
+        self.books.lapse(job)
         for part in stored.manifest.parts if stored else ():
             for batch_id in (*part.candidates, part.batch_id or ""):  # if it comes back, it is missed anew
                 self.missing.pop(batch_id, None)

@@ -13,7 +13,7 @@ from batchbox.core.budget import Excess
 from batchbox.core.errors import TryLater
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import held_name
-from batchbox.core.receipt import compose_notice
+from batchbox.core.receipt import HELD, compose_notice
 from batchbox.core.storage import Stored
 from batchbox.engine.announce import announce
 from batchbox.engine.claim import rename
@@ -36,23 +36,26 @@ def withhold(
     reason = "; ".join(map(str, excess))
     was_told = bool(stored.manifest.excess)
     job = rename(ctx, stored.manifest, is_reserved)
-    job = ctx.spool.save(job.model_copy(update={"excess": reason}), stored.version).manifest
-    _tell(ctx, job, excess, was_told)
+    stored = ctx.spool.save(job.model_copy(update={"excess": reason}), stored.version)
+    if not _tell(ctx, stored.manifest, excess) and not was_told:
+        ctx.spool.save(job, stored.version)  # what lies there is not its own
+        problem = f"outbox/{held_name(job.stem)} appeared while the job was being put aside"
+        raise TryLater(problem, "nothing is ever overwritten: it gets another name at the next try")
+    name = held_name(job.stem)
+    told = {"status": "held", "receipt": name, "message": f"{HELD} {reason}"}
+    announce(ctx, job, "held.published", name, told)
     ctx.spool.park(job.job, reason, FIX)
     log.error("job.held", job=job.job, problem=reason, fix=FIX)
 
 
-def _tell(ctx: Context, job: Manifest, excess: tuple[Excess, ...], was_told: bool) -> None:
+def _tell(ctx: Context, job: Manifest, excess: tuple[Excess, ...]) -> bool:
+    """Publish the notice; False if there is something of that name, be it the notice itself."""
     with ctx.spool.create(job.job, NOTICE) as file:
         notice = compose_notice(job, excess, ctx.stamp())
         file.write(msgspec.json.format(msgspec.json.encode(notice), indent=2) + b"\n")
-    output = describe(ctx, job, "outbox", held_name(job.stem), NOTICE)
     try:
-        ctx.spool.publish(job, output)
+        ctx.spool.publish(job, describe(ctx, job, "outbox", held_name(job.stem), NOTICE))
     except FileExistsError:
-        if not was_told:
-            problem = f"outbox/{output.name} appeared while the job was being put aside"
-            raise TryLater(problem, "move it away; nothing is ever overwritten") from None
         ctx.spool.discard(job.job, [NOTICE])
-    told = {name: notice[name] for name in ("message", "reason", "what_to_do", "requests")}
-    announce(ctx, job, "held.published", output.name, {"status": "held", "receipt": output.name} | told)
+        return False
+    return True

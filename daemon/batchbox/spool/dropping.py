@@ -12,18 +12,19 @@ from typing import Any, BinaryIO
 
 from batchbox.core.errors import Stop
 from batchbox.core.forms import ENDINGS, form_of
-from batchbox.core.names import receipt_name, stem_of
+from batchbox.core.names import held_name, receipt_name, stem_of
 from batchbox.spool import durable
 from batchbox.spool.inbox import is_queue
 from batchbox.spool.layout import DEFAULT_QUEUE, Layout
 from batchbox.spool.marker import read_marker
 
 BAD_FILE = 2  # exit code
+ENDS = (receipt_name(""), held_name(""))
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file that was dropped, and the receipts of that name that were there before."""
+    """A file that was dropped, and what names like its own were told before."""
 
     queue: str
     stem: str
@@ -50,7 +51,7 @@ def drop_file(root: Path, source: Path, queue: str, called: str = "") -> Dropped
         fix = "use letters, digits, dots and dashes, and no ending that a file has"
         raise Stop(f'"{queue}" cannot be a queue', fix, code=BAD_FILE)
     stem = stem_of(name)
-    before = frozenset(_receipts(layout, queue, stem))
+    before = frozenset(name for ending in ENDS for name in _answers(layout, queue, stem, ending))
     return Dropped(queue, stem, _copy_in(source, layout.queue("inbox", queue) / called), before)
 
 
@@ -84,10 +85,9 @@ def _copy_in(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _receipts(layout: Layout, queue: str, stem: str) -> dict[tuple[str, int, int], Path]:
-    """Return the receipts of *stem* and its namesakes, each under what tells it from a later one."""
+def _answers(layout: Layout, queue: str, stem: str, ending: str) -> dict[tuple[str, int, int], Path]:
+    """Return what *stem* and its namesakes were told, each under what tells it from a later one."""
     folder = layout.queue("outbox", queue)
-    ending = receipt_name("")
     found = {}
     for name in os.listdir(folder) if folder.exists() else []:
         one = name.removesuffix(ending)
@@ -100,8 +100,18 @@ def _receipts(layout: Layout, queue: str, stem: str) -> dict[tuple[str, int, int
 
 def find_receipt(root: Path, dropped: Dropped) -> tuple[Path, dict[str, Any]] | None:
     """Return the receipt of the file that was dropped, once it is there."""
-    for key, path in _receipts(Layout(root), dropped.queue, dropped.stem).items():
-        receipt = json.loads(path.read_bytes()) if key not in dropped.before else {}
-        if receipt.get("input", {}).get("sha256") == dropped.sha256:
-            return path, receipt
+    return _find(root, dropped, receipt_name(""))
+
+
+def find_notice(root: Path, dropped: Dropped) -> dict[str, Any] | None:
+    """Return what says that the file waits for somebody to approve of its cost, once it does."""
+    found = _find(root, dropped, held_name(""))
+    return found[1] if found else None
+
+
+def _find(root: Path, dropped: Dropped, ending: str) -> tuple[Path, dict[str, Any]] | None:
+    for key, path in _answers(Layout(root), dropped.queue, dropped.stem, ending).items():
+        told = json.loads(path.read_bytes()) if key not in dropped.before else {}
+        if told.get("input", {}).get("sha256") == dropped.sha256:
+            return path, told
     return None

@@ -1,0 +1,86 @@
+"""The notice that a file is held: its own, told once, whatever the outbox holds and whenever it is killed."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from batchbox.core.storage import Spool
+from batchbox.sandbox.remote import Sandbox
+from tests.engine.conftest import Start
+from tests.engine.meddling import Meddled
+from tests.engine.promises import check_promises
+from tests.engine.test_crash import Fuse, Guarded
+from tests.engine.test_money import HALF, names, notice
+from tests.support.daemon import request
+from tests.support.engine import Engine, Killed
+
+LIMITS = {"max_cost_per_file": 0.25, "max_cost_per_day": 10.0}
+STEPS = range(5, 13)  # of a run, each the last one: from the first that puts aside to the first that is paid
+TOLD = 8  # the step after which the notice is there
+
+
+def test_names(start: Start) -> None:
+    """A notice takes no name that is taken, and while it is there no other file gets its name."""
+    engine = start(max_cost_per_file=0.25)
+    engine.path("a", "held.json").write_text("somebody's")
+    for _ in range(2):
+        engine.drop("a.jsonl", HALF)
+        engine.run_to_end()
+    engine.drop("a.jsonl", request("a"))
+    engine.run_to_end()
+    assert engine.path("a", "held.json").read_text() == "somebody's"
+    assert names(engine) == [
+        *("a.held.json", "a~2.held.json", "a~3.held.json", "a~4.receipt.json", "a~4.results.jsonl")
+    ]
+    for job in engine.manifests("hold"):
+        engine.ask("release", job.job)
+    engine.run_to_end()
+    assert {"a~2.receipt.json", "a~3.receipt.json"} < set(names(engine))
+
+
+def test_name_is_taken_at_the_last_moment(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What appears in the outbox just before the notice is not overwritten, nor taken for it."""
+    path = tmp_path / "spool" / "outbox" / "a.held.json"
+
+    def wrap(spool: Spool) -> Spool:
+        return cast("Spool", Meddled(spool, "publish", [lambda: path.write_text("somebody's")]))
+
+    with closing(Engine(tmp_path / "spool", sandbox.url, settings=LIMITS, wrap_spool=wrap)) as engine:
+        engine.drop("a.jsonl", HALF)
+        engine.run_to_end()
+        assert path.read_text() == "somebody's"
+        assert notice(engine, "a~2")["receipt"] == "a~2.receipt.json"
+
+
+@pytest.mark.parametrize("length", STEPS)
+def test_killed_anywhere(tmp_path: Path, sandbox: Sandbox, length: int) -> None:
+    """After any durable step of holding, telling, releasing and sending, a restart goes on with it."""
+    fuse = Fuse(length)
+    engine = Engine(
+        tmp_path / "spool",
+        sandbox.url,
+        settings=LIMITS,
+        wrap_spool=lambda spool: cast("Spool", Guarded(spool, fuse)),
+    )
+    with closing(engine):
+        engine.drop("a.jsonl", HALF)
+        with pytest.raises(Killed):
+            run_and_release(engine)
+        assert bool(engine.path("a", "held.json").exists()) is (length >= TOLD)
+        assert bool(sandbox.batches()) is (length == STEPS[-1])
+        fuse.left = float("inf")
+        engine.crash_and_restart()
+        run_and_release(engine)
+        assert names(engine) == ["a.held.json", "a.receipt.json", "a.results.jsonl"]
+        assert engine.receipt("a")["held"]["approved_at"]
+        check_promises(engine, sandbox)
+
+
+def run_and_release(engine: Engine) -> None:
+    """Run to the end, and release what is held then."""
+    engine.run_to_end()
+    for job in engine.manifests("hold"):
+        engine.ask("release", job.job)
+        engine.run_to_end()
