@@ -34,7 +34,7 @@ def test_a_running_file_is_ended(start: Start, slow: Sandbox, ending: str) -> No
     engine.run_to_end()
     receipt = engine.receipt("a")
     assert receipt["status"] == "canceled"
-    assert f"canceled as a.jsonl{ending} asked" in receipt["message"]
+    assert f"a.jsonl{ending} asked to cancel it" in receipt["message"]
     assert [path.name for path in (engine.root / "outbox").glob("*.receipt.json")] == ["a.receipt.json"]
     check_promises(engine, slow)
 

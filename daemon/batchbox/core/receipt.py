@@ -81,7 +81,7 @@ def _tell(job: Manifest) -> str:
         return told
     if job.status == "succeeded":
         return f"{told} {job.cancel_asked_by} asked to cancel it, and came too late for that."
-    return f"{told} It was canceled as {job.cancel_asked_by} asked."
+    return f"{told} {job.cancel_asked_by} asked to cancel it."
 
 
 def _sum_usage(job: Manifest) -> dict[str, Tokens]:
