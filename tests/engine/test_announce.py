@@ -17,7 +17,8 @@ SETTINGS = {"notify_command": ["true"], "queue": {"web": {"notify_url": "https:/
 
 def letters(engine: Engine) -> list[Letter]:
     paths = sorted((engine.root / "state" / "notices").glob("*"))
-    return [Letter.model_validate_json(path.read_bytes()) for path in paths]
+    found = [Letter.model_validate_json(path.read_bytes()) for path in paths]
+    return sorted(found, key=lambda one: (one.output, one.way))
 
 
 def test_each_receipt_has_a_letter_for_each_who_is_told(start: Start) -> None:

@@ -1,6 +1,8 @@
 """`NAME.jsonl.cancel` in the inbox: all that was dropped under that name ends, and each answer says so."""
 
+import errno
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +11,7 @@ import pytest
 from batchbox.core.storage import Spool
 from batchbox.sandbox.remote import Sandbox
 from tests.engine.conftest import Log, Start, health, told
+from tests.engine.meddling import Meddled, fail
 from tests.engine.promises import check_promises
 from tests.engine.test_commands import TWO, be_sent, be_undecided, count_posts
 from tests.engine.test_crash import Fuse, run_killed
@@ -31,7 +34,7 @@ def test_a_running_file_is_ended(start: Start, slow: Sandbox, ending: str) -> No
     engine.run_to_end()
     receipt = engine.receipt("a")
     assert receipt["status"] == "canceled"
-    assert f"canceled as a.jsonl{ending} asked" in receipt["message"]
+    assert f"a.jsonl{ending} asked to cancel it" in receipt["message"]
     assert [path.name for path in (engine.root / "outbox").glob("*.receipt.json")] == ["a.receipt.json"]
     check_promises(engine, slow)
 
@@ -131,6 +134,42 @@ def test_too_late_is_answered(engine: Engine) -> None:
     assert "a.receipt.json (succeeded), a~2.receipt.json (succeeded)" in mistake["problem"]
 
 
+def test_what_is_being_published_is_waited_for(tmp_path: Path, sandbox: Sandbox) -> None:
+    """It is too late for that file: its receipt comes as it would have, and the answer names it."""
+    ill = fail(OSError(errno.EIO, "the disk is ill"))
+    wrap = lambda real: cast("Spool", Meddled(real, "publish", [ill] * 3))  # noqa: E731
+    with closing(Engine(tmp_path / "spool", sandbox.url, wrap_spool=wrap)) as engine:
+        engine.drop("a.jsonl", TWO)
+        engine.run_until(lambda: "publishing" in [job.state.value for job in engine.manifests()])
+        withdraw(engine)
+        engine.run_until(lambda: engine.path("a.jsonl.cancel", "receipt.json").exists())
+        assert engine.receipt("a")["status"] == "succeeded"
+        (mistake,) = engine.receipt("a.jsonl.cancel")["mistakes"]
+        assert "had ended already: see a.receipt.json (succeeded)" in mistake["problem"]
+        assert "too late" in mistake["fix"]
+
+
+def test_what_cannot_be_removed_is_told(tmp_path: Path, sandbox: Sandbox, log: Log) -> None:
+    """The file ends all the same, and a run for cron does not wait for ever."""
+
+    class Stuck(Watched):
+        CALLS = frozenset({"remove"})
+
+        def _guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
+            del call
+            return lambda *_: fail(PermissionError(errno.EPERM, "not yours"))()
+
+    wrap = lambda real: cast("Spool", Stuck(real, Fuse()))  # noqa: E731
+    with closing(Engine(tmp_path / "spool", sandbox.url, wrap_spool=wrap)) as engine:
+        path = withdraw(engine)
+        engine.drop("a.jsonl", TWO)
+        engine.run_until(lambda: told(log, "file.waiting"))
+        engine.run_to_end()
+        assert engine.receipt("a")["status"] == "canceled"
+        assert "not yours" in told(log, "file.waiting")[0]["problem"]
+        assert path.exists()
+
+
 def test_every_request_was_answered_all_the_same(start: Start, slow: Sandbox) -> None:
     """Where the batch had ended already, the receipt says that it was too late."""
     engine = start(on=slow)
@@ -187,7 +226,7 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._real, name)
         if name in ("companions", "letters"):
-            return Watched(found, self._fuse)
+            return type(self)(found, self._fuse)
         return self._guard(found) if name in self.CALLS else found
 
     def _guard(self, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -105,7 +105,7 @@ def _tell(job: Manifest) -> str:
         return told
     if job.status == "succeeded":
         return f"{told} {job.cancel_asked_by} asked to cancel it, and came too late for that."
-    return f"{told} It was canceled as {job.cancel_asked_by} asked."
+    return f"{told} {job.cancel_asked_by} asked to cancel it."
 
 
 def _times(job: Manifest) -> dict[str, str | None]:

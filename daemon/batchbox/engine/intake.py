@@ -154,13 +154,13 @@ class Intake:
             )
         return judge(incoming, self._ctx.spool.examine(incoming), quiet, rules)
 
-    def _pass_over(self, waiting: Waiting, now: float) -> None:
+    def _pass_over(self, waiting: Waiting, now: float, moment: float = 0.0) -> None:
         """Keep why a file has to wait; log that once for as long as it stands."""
         self._passed.append(waiting)
         self._passed_by[waiting.incoming.queue] += 1
         incoming, obstacle = waiting.incoming, waiting.obstacle
         if obstacle.passing:
-            self.due = min(self.due, self._moment(incoming, now))
+            self.due = min(self.due, moment or self._moment(incoming, now))
         if obstacle.passing or obstacle.expected:
             return
         key = (*incoming.place, obstacle.problem.split("(")[0])
@@ -180,12 +180,7 @@ class Intake:
     def wait_for(self, companions: Iterable[Waiting], now: float) -> None:
         """Keep why what lies beside the files has to wait, as well."""
         for waiting in companions:
-            if waiting.obstacle is CHANGED:
-                self._passed.append(waiting)
-                self._passed_by[waiting.incoming.queue] += 1
-                self.due = min(self.due, now + self._rules.quiet + STEP)
-            else:
-                self._pass_over(waiting, now)
+            self._pass_over(waiting, now, moment=now + self._rules.quiet + STEP)
 
     def note_failure(self, incoming: Incoming, problem: str, fix: str, now: float) -> None:
         """Keep why *incoming* could not be taken, and leave it alone for a while."""

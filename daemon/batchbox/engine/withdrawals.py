@@ -42,6 +42,7 @@ class Withdrawals:
         self._asking: dict[tuple[str, bytes], Incoming] = {}
         self._heeded: set[Incoming] = set()  # they found something to end
         self._waiting: set[Incoming] = set()
+        self._stuck: set[Incoming] = set()  # what they ask cannot be done, or they cannot be removed
 
     def look(self, now: float, flags: frozenset[str]) -> Iterator[Waiting]:
         """Do what is asked, as of the last scan; yield those that have to wait. *flags*: those that stand."""
@@ -49,6 +50,7 @@ class Withdrawals:
         self._sightings.update(seen, now)
         self._asking = {(one.queue, subject_of(one.name)): one for one in seen}
         self._heeded &= set(seen)
+        self._stuck &= set(seen)
         flag = next((FLAGGED[flag] for flag in FLAGGED if flag in flags), None)
         seen.sort(key=self._waiting.__contains__)
         self._waiting = set()
@@ -59,8 +61,8 @@ class Withdrawals:
 
     @property
     def is_going_on(self) -> bool:
-        """Say whether something was ended and what asked for that is still there."""
-        return bool(self._heeded)
+        """Say whether something was ended and what asked for that is about to be removed."""
+        return bool(self._heeded - self._stuck)
 
     def note_taken(self, job: Manifest) -> None:
         """Remember that a file was taken as one that is canceled."""
@@ -72,9 +74,11 @@ class Withdrawals:
         return {"cancel_asked_at": self._ctx.stamp(), "cancel_asked_by": show(asking.name)}
 
     def _try_to_heed(self, asking: Incoming, now: float, flag: Obstacle | None) -> Obstacle | None:
+        self._stuck.discard(asking)
         try:
             return asking.obstacle or self._find_writer(asking, now) or self._heed(asking, now, flag)
         except (BatchboxError, OSError) as error:
+            self._stuck.add(asking)
             return Obstacle(str(error), getattr(error, "fix", ""))
 
     def _find_writer(self, asking: Incoming, now: float) -> Obstacle | None:

@@ -11,10 +11,11 @@ import hmac
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, socket
 from threading import Timer
 from urllib.parse import SplitResult, urlsplit
 
@@ -70,7 +71,7 @@ def _send(parts: SplitResult, body: bytes, headers: Mapping[str, str], seconds: 
     )
     try:
         connection.connect()
-        end = Timer(seconds, connection.sock.shutdown, (SHUT_RDWR,))  # one that answers byte by byte
+        end = Timer(seconds, _cut, (connection.sock,))  # one that answers byte by byte
         end.daemon = True
         end.start()
         try:
@@ -81,6 +82,11 @@ def _send(parts: SplitResult, body: bytes, headers: Mapping[str, str], seconds: 
             end.cancel()
     finally:
         connection.close()
+
+
+def _cut(connected: socket) -> None:
+    with suppress(OSError):  # it may be gone by itself
+        connected.shutdown(SHUT_RDWR)
 
 
 @lru_cache(maxsize=1)
