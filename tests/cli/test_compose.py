@@ -185,13 +185,13 @@ def test_it_shows_what_it_would_cost() -> None:
     done = run("--files", "src/*.py", "--prompt", "review.md", "--max-tokens", "1000")
     assert done.exit_code == 0
     assert "3 requests to claude-sonnet-5-5, " in done.output
-    assert "tokens in, at most 3,000 out" in done.output
+    assert "tokens in, up to 3,000 out" in done.output
     assert "USD without batching" in done.output
     assert "the first: src/a.py" in done.output
     assert "nothing was dropped: add --drop, or --out FILE" in done.output
     assert max(map(len, done.output.splitlines())) <= 80
     asked = ("--files", "src/*.py", "--prompt", "review.md", "--model", "mystery-1")
-    assert "costs unknown: no price is known for mystery-1" in run(*asked).output
+    assert "what it may cost is not known: no price is known for mystery-1" in run(*asked).output
     told = json.loads(run(*asked, "--json").output)
     assert told["estimate"]["cost_usd"] is None
     assert told["first"] == {"custom_id": "src/a.py", "prompt": "Review src/a.py (a.py).\n\nprint('a')\n"}
@@ -200,11 +200,13 @@ def test_it_shows_what_it_would_cost() -> None:
 def test_it_is_dropped_whole(here: Path) -> None:
     """Under a name that says what was asked, or the one that is given; as the queue's settings have it."""
     make_spool(here / "spool")
-    (here / "spool" / "batchbox.toml").write_text('[queue.night]\nmodel = "claude-haiku-5-5"\n')
+    settings = '[queue.night]\nmodel = "claude-haiku-5-5"\nmax_cost_per_file = 0.0\n'
+    (here / "spool" / "batchbox.toml").write_text(settings)
     asked = ("--files", "src/*.py", "--prompt", "review.md", "--spool", "spool", "--drop")
     done = run(*asked, "--queue", "night", "--name", "monday.jsonl")
     assert done.exit_code == 0
     assert "to claude-haiku-5-5" in done.output
+    assert "it would be held until somebody releases it" in done.output
     assert "its receipt will be monday.receipt.json" in " ".join(done.output.split())
     assert len((here / "spool" / "inbox" / "night" / "monday.jsonl").read_bytes().splitlines()) == 3
     told = json.loads(run(*asked, "--json").output)

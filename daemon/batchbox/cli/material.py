@@ -15,7 +15,7 @@ from batchbox.core.errors import Unfit
 from batchbox.core.names import show
 from batchbox.core.tables import Flaw, Record, Table
 
-TEXT_BYTES = 500_000  # about 140,000 tokens: what most models can read, and much to pay for by mistake
+TEXT_BYTES = 500_000  # about 160,000 tokens: what most models can read, and much to pay for by mistake
 # the API's own limits: https://platform.claude.com/docs/en/build-with-claude/vision and .../pdf-support
 IMAGE_BYTES = 10 * (1 << 20) * 3 // 4  # 10 MB once it is base64
 PDF_BYTES = 32_000_000 * 3 // 4  # as base64 within a request of 32 MB

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from batchbox.api.prices import find_tiers, price_rows
+from batchbox.cli.costs import begin_reckoning, describe_estimate, price_requests
 from batchbox.cli.draft import Draft
 from batchbox.cli.page import clip, say, tell
-from batchbox.clock import SystemClock
 from batchbox.core.checkup import count
-from batchbox.core.estimates import Reckoning
+from batchbox.core.figures import write_estimate
 from batchbox.core.manifest import Estimate, Mistake
 from batchbox.engine.ingest import measure
 from batchbox.settings import Settings
@@ -20,7 +19,7 @@ FIRST_SHOWN = 400  # characters
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the daemon would find. *parts*: how many batches."""
+    """What the daemon would find. *parts*: how many batches. *would_be_held*: what for, on an idle day."""
 
     draft: Draft
     bytes: int
@@ -28,6 +27,7 @@ class Outlook:
     mistakes: tuple[Mistake, ...]
     mistakes_total: int
     estimate: Estimate
+    would_be_held: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -37,7 +37,8 @@ class Outlook:
             "parts": self.parts,
             "bytes": self.bytes,
             "first": {"custom_id": first, "prompt": prompt},
-            "estimate": self.estimate.model_dump(),
+            "estimate": describe_estimate(self.estimate),
+            "would_be_held": list(self.would_be_held),
             "left_out_total": self.draft.left_out_total,
             "left_out": [{"place": one.place, "problem": one.problem} for one in self.draft.left_out],
             "mistakes_total": self.mistakes_total,
@@ -48,13 +49,13 @@ class Outlook:
 def look_ahead(file: BinaryIO, settings: Settings, queue: str, draft: Draft) -> Outlook:
     """Read *file* from its start as the daemon would in *queue*."""
     file.seek(0)
-    now = SystemClock().now()
-    reckoning = Reckoning(lambda model: find_tiers(model, now))
+    reckoning = begin_reckoning()
     limits = settings.max_part_requests, settings.max_part_bytes
     reading, parts = measure(file, settings.for_queue(queue), *limits, reckoning=reckoning)
-    estimate = reckoning.estimate(lambda model, spent, in_batch: price_rows(model, spent, now, in_batch))
+    estimate = price_requests(reckoning)
+    excess = tuple(map(str, settings.purse().weigh(queue, estimate, draft.requests)))
     found = tuple(reading.mistakes), reading.mistakes_total
-    return Outlook(draft, reading.bytes, len(parts), *found, estimate)
+    return Outlook(draft, reading.bytes, len(parts), *found, estimate, excess)
 
 
 def tell_outlook(outlook: Outlook, noun: str, links: list[str]) -> None:
@@ -77,13 +78,15 @@ def tell_outlook(outlook: Outlook, noun: str, links: list[str]) -> None:
 
 
 def _tell_requests(outlook: Outlook) -> None:
-    draft, estimate = outlook.draft, outlook.estimate
-    models = ", ".join(estimate.models)
+    draft = outlook.draft
+    models = ", ".join(outlook.estimate.models)
     to = f" to {models}" if models else ""
     parts = f" in {outlook.parts:,} batches" if outlook.parts > 1 else ""
     tell(f"{count(draft.requests, 'request')}{to}{parts}, {outlook.bytes:,} bytes", "")
-    tell(f"about {estimate.input_tokens:,} tokens in, at most {estimate.output_tokens:,} out")
-    tell(_tell_cost(estimate, models))
+    for line in write_estimate(outlook.estimate):
+        tell(line)
+    for reason in outlook.would_be_held:
+        tell(f"it would be held until somebody releases it: {reason}")
     first, prompt = draft.first
     tell(f"the first: {first}")
     tell(clip(" ".join(prompt.split()), FIRST_SHOWN), "    ")
@@ -92,14 +95,3 @@ def _tell_requests(outlook: Outlook) -> None:
 def _tell_more(total: int) -> None:
     if total > SHOWN:
         say(f"    and {total - SHOWN:,} more")
-
-
-def _tell_cost(estimate: Estimate, models: str) -> str:
-    if estimate.cost_usd is None:
-        return f"costs unknown: no price is known for {models}"
-    without = "" if estimate.unbatched_usd is None else f"; {_spell(estimate.unbatched_usd)} without batching"
-    return f"costs at most {_spell(estimate.cost_usd)}{without}"
-
-
-def _spell(usd: float) -> str:
-    return f"{usd:,.2f} USD" if usd >= 1 else f"{usd:.4f} USD"
