@@ -269,6 +269,15 @@ def test_what_matches_nothing_or_would_be_refused_is_no_success() -> None:
     assert not list(Path().glob("*.jsonl"))
 
 
+def test_a_queue_that_would_refuse_it_is_told(here: Path) -> None:
+    """Before anything is made; with the queues that there are."""
+    (here / "spool").mkdir()
+    (here / "spool" / "batchbox.toml").write_text('undeclared_queues = "refuse"\n[queue.night]\n')
+    asked = ("--files", "src/*.py", "--prompt", "review.md", "--spool", "spool", "--queue")
+    assert refused(*asked, "nigth") == 'there is no queue "nigth" here: there are: default, night'
+    assert run(*asked, "night").exit_code == 0
+
+
 def test_settings_that_cannot_be_seen_are_told(here: Path) -> None:
     """Who may drop need not be one who may read them: what is shown may then not be what holds."""
     make_spool(here / "spool")

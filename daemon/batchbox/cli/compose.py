@@ -108,6 +108,9 @@ def compose(  # noqa: PLR0913, PLR0917  each is an option
 
 
 def _make(aim: Aim, choice: Choice, words: Words, settings: Settings) -> None:
+    if settings.for_queue(aim.queue).is_refused:
+        fix = f"there are: {', '.join(['default', *settings.queue])}"
+        raise Stop(f'there is no queue "{aim.queue}" here', fix, code=BAD_SETTINGS)
     with ExitStack() as stack:
         source = find_source(choice, stack)
         wish = read_wish(words, source)
