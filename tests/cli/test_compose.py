@@ -14,8 +14,8 @@ from batchbox.cli.main import app
 from batchbox.core.errors import BatchboxError
 from batchbox.spool.marker import make_spool
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 90
-PDF = b"%PDF-1.7\n" + b"p" * 90
+PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 90 + b"IEND"
+PDF = b"%PDF-1.7\n" + b"p" * 90 + b"%%EOF"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "src/empty.py": b" \n",
         "review.md": "\N{ZERO WIDTH NO-BREAK SPACE}Review {path} ({name}).\n".encode(),
         "pictures/x.PNG": PNG,
-        "pictures/deep/y.jpg": b"\xff\xd8\xff\xe0",
+        "pictures/deep/y.jpg": b"\xff\xd8\xff\xe0\xff\xd9",
         "pictures/notes.txt": b"n",
         "papers/p.pdf": PDF,
         "rows.csv": b'id;Name;text\n7;M\xc3\xbcller;"two\nlines {x}"\n8;"a ""b""";z\n',
@@ -151,7 +151,10 @@ def test_images_and_pdfs_go_inline() -> None:
     assert text == {"type": "text", "text": "What is on x.PNG?"}
     Path("out.jsonl").unlink()
     Path("papers/no.pdf").write_bytes(PNG)
-    assert "papers/no.pdf: it is no PDF" in run("--pdfs", "papers", "--prompt", "Sum it up.").output
+    assert (
+        'papers/no.pdf: "no.pdf" is a picture, not a document'
+        in run("--pdfs", "papers", "--prompt", "Sum it up.").output
+    )
     (line,) = written("--pdfs", "papers", "--prompt", "Sum it up.", "--exclude", "no.*")
     assert line["prompt"][0]["source"]["media_type"] == "application/pdf"
     assert line["prompt"][0]["type"] == "document"

@@ -3,32 +3,26 @@
 A piece is a text, a row of a table, or an image or a PDF. What cannot be sent is told, with the reason.
 """
 
-import base64
 import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
+import msgspec
+
+from batchbox.core.attachments import embed
 from batchbox.core.errors import Unfit
+from batchbox.core.fields import Complaint
 from batchbox.core.names import show
 from batchbox.core.tables import Flaw, Record, Table
 
+Raw = msgspec.Raw
+
 TEXT_BYTES = 500_000  # about 160,000 tokens: what most models can read, and much to pay for by mistake
-# the API's own limits: https://platform.claude.com/docs/en/build-with-claude/vision and .../pdf-support
-IMAGE_BYTES = 10 * (1 << 20) * 3 // 4  # 10 MB once it is base64
-PDF_BYTES = 32_000_000 * 3 // 4  # as base64 within a request of 32 MB
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 PDFS = (".pdf",)
 ID_COLUMNS = ("custom_id", "id")
-KNOWN = {  # how a file begins
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-    b"%PDF-": "application/pdf",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +32,7 @@ class Piece:
     custom_id: str
     values: dict[str, str] = field(default_factory=dict)
     text: str = ""
-    block: dict[str, Any] | None = None
+    block: Raw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +73,23 @@ def _decode(content: bytes) -> str:
     return text
 
 
-def read_files(paths: Iterable[str], limit: int, kind: str) -> Supply:
-    """Yield a piece for each file; what it is, is told by how it begins. *kind*: image or document."""
+def read_files(paths: Iterable[str], limit: int | None, kind: str) -> Supply:
+    """Yield a piece for each file, checked as one that a request names. *kind*: image or document."""
     for path in paths:
         names = _name(path)
         try:
-            yield Piece(names["path"], names, block=_make_block(_read(path, limit), kind))
-        except Unfit as unfit:
-            yield LeftOut(names["path"], unfit.problem)
+            yield Piece(names["path"], names, block=_make_block(path, limit, kind))
+        except (Complaint, Unfit) as found:
+            yield LeftOut(names["path"], found.problem)
 
 
-def _make_block(content: bytes, kind: str) -> dict[str, Any]:
-    media_type = next((name for start, name in KNOWN.items() if content.startswith(start)), "")
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        media_type = "image/webp"
-    if kind == "document" and media_type != "application/pdf":
-        raise Unfit("it is no PDF")
-    if kind == "image" and not media_type.startswith("image/"):
-        raise Unfit("it is no image that the API takes: JPEG, PNG, GIF or WebP")
-    data = base64.b64encode(content).decode()
-    return {"type": kind, "source": {"type": "base64", "media_type": media_type, "data": data}}
+def _make_block(path: str, limit: int | None, kind: str) -> Raw:
+    name = os.path.basename(os.path.normpath(path))
+    block = {"type": kind, "source": {"type": "file", "path": show(os.fsencode(name))}}
+    params = msgspec.json.encode({"messages": [{"content": [block]}]})
+    embedded = embed(Raw(params), lambda _, most: _read(path, min(most, limit or most)))
+    (message,) = msgspec.json.decode(bytes(embedded), type=dict[str, list[dict[str, list[Raw]]]])["messages"]
+    return message["content"][0]
 
 
 def read_rows(table: Table, id_column: str | None) -> Supply:

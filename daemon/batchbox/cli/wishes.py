@@ -15,9 +15,7 @@ import msgspec
 from batchbox.cli.draft import Wish
 from batchbox.cli.matching import Matching
 from batchbox.cli.material import (
-    IMAGE_BYTES,
     IMAGES,
-    PDF_BYTES,
     PDFS,
     TEXT_BYTES,
     Supply,
@@ -84,11 +82,11 @@ def find_source(choice: Choice, stack: ExitStack) -> Source:
     names = ("path", "name")
     if choice.images:
         paths = _find_kind(matching, choice.images, IMAGES)
-        pieces = read_files(paths, choice.max_bytes or IMAGE_BYTES, "image")
+        pieces = read_files(paths, choice.max_bytes, "image")
         return Source(pieces, names, "image", matching=matching)
     if choice.pdfs:
         paths = _find_kind(matching, choice.pdfs, PDFS)
-        pieces = read_files(paths, choice.max_bytes or PDF_BYTES, "document")
+        pieces = read_files(paths, choice.max_bytes, "document")
         return Source(pieces, names, "PDF", matching=matching)
     listed = _read_list(choice.files_from) if choice.files_from else []
     paths = chain(*map(matching.find, choice.files), matching.find_listed(listed))
