@@ -15,6 +15,7 @@ from tests.core.values import make_part, read
 
 PDF = b"%PDF-1.7\n"
 PNG = b"\x89PNG\r\n\x1a\n"
+TEXT = {"type": "text", "media_type": "text/plain", "data": "some words " * 3_000}
 
 
 def params(*blocks: dict[str, Any]) -> bytes:
@@ -37,9 +38,10 @@ def inline(kind: str, data: bytes) -> dict[str, Any]:
         (params(inline("document", PDF + bytes(29_000))), (2_500, 2_600)),
         (params(inline("document", PDF + bytes(300_000))), (27_500, 27_600)),
         (params(*[inline("image", PNG + bytes(9_000))] * 20), (32_000, 33_000)),
+        (params(inline("image", PNG), {"type": "document", "source": TEXT}), (11_000, 13_000)),
         (b'{"type":"base64","data":"' + b"x" * 9_000, (3_000, 3_010)),
     ],
-    ids=["text", "quoted", "image", "large", "huge", "leaf", "page", "pages", "images", "cut"],
+    ids=["text", "quoted", "image", "large", "huge", "leaf", "page", "pages", "images", "beside", "cut"],
 )
 def test_tokens(content: bytes, tokens: tuple[int, int]) -> None:
     """Text counts by its bytes; what is inlined does not: it would be a hundred times too much."""

@@ -15,6 +15,7 @@ The answer may be as long as `max_tokens` allows, and hardly ever is: what is re
 """
 
 import re
+import string
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
@@ -46,6 +47,7 @@ Price = Callable[[str, Spent, bool], float | None]
 Tiers = Callable[[str], tuple[int, ...]]
 
 _INLINE = b'"base64"'  # within a text its quotes would be escaped
+_BASE64 = string.ascii_letters.encode() + string.digits.encode() + b"+/=\\"  # some write a slash as \/
 _DATA = re.compile(rb'"data"\s*:\s*"')
 
 
@@ -68,13 +70,14 @@ def _count_large(params: bytes) -> int:
 
 
 def _find_data(params: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where the values of "data" lie; base64 holds no quotes."""
+    """Yield where the values of "data" lie that are base64; a document's text may stand beside them."""
     end = 0
     while found := _DATA.search(params, end):
         end = params.find(b'"', found.end())
         if end < 0:
             return
-        yield found.end(), end
+        if not params[found.end() : end].translate(None, _BASE64):
+            yield found.end(), end
 
 
 def _count_file(head: bytes, size: int) -> int:
