@@ -46,9 +46,9 @@ def test_one_queue_alone_has_all_places(start: Start, slow: Sandbox) -> None:
 
 def test_two_floods_get_the_same(start: Start, slow: Sandbox) -> None:
     """What becomes free one by one goes to each in turn, scan after scan."""
-    engine = start(on=slow, max_jobs=4, poll_seconds=30)
-    flood(engine, "x", 12)
-    flood(engine, "y", 12)
+    engine = start(on=slow, max_jobs=4, poll_seconds=100)
+    flood(engine, "x", 9)
+    flood(engine, "y", 9)
     while min(jobs_of(engine, "x"), jobs_of(engine, "y")) == 0:
         engine.run_for(61)
     for _ in range(4):
@@ -89,10 +89,10 @@ def test_urgent_files_are_taken_and_answered_first(start: Start, sandbox: Sandbo
 def test_a_flood_at_work_lets_others_pass(start: Start, sandbox: Sandbox) -> None:
     """What comes while a flood is checked, sent, fetched and published is answered among its first."""
     engine = start(transfers=1)
-    flood(engine, "flood", 30)
-    engine.run_until(lambda: jobs_of(engine, "flood") >= 20)
+    flood(engine, "flood", 16)
+    engine.run_until(lambda: jobs_of(engine, "flood") >= 10)
     engine.drop("a.jsonl", ONE, "other")
     engine.run_until(engine.path("a", "receipt.json", "other").exists)
-    assert len(list((engine.root / "outbox" / "flood").glob("*.receipt.json"))) < 20
+    assert len(list((engine.root / "outbox" / "flood").glob("*.receipt.json"))) < 12
     engine.run_to_end()
     check_promises(engine, sandbox)
