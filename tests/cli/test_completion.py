@@ -66,7 +66,7 @@ def test_commands_options_and_choices(box: Box, bin_folder: Path) -> None:
     assert complete(box, bin_folder, "") == list(COMMANDS)
     assert complete(box, bin_folder, "do") == ["doctor"]
     assert complete(box, bin_folder, "doctor", "--o") == ["--offline"]
-    shapes = ["manifest", "settings", "receipt", "health", "answers"]
+    shapes = ["manifest", "settings", "receipt", "held", "health", "answers"]
     assert complete(box, bin_folder, "schema", "") == shapes
 
 

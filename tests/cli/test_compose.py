@@ -14,6 +14,8 @@ from batchbox.cli.main import app
 from batchbox.core.errors import BatchboxError
 from batchbox.spool.marker import make_spool
 
+pytestmark = pytest.mark.usefixtures("here")
+
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 90 + b"IEND"
 PDF = b"%PDF-1.7\n" + b"p" * 90 + b"%%EOF"
 
@@ -66,7 +68,6 @@ def refused(*arguments: str) -> str:
     return f"{found.value.problem}: {found.value.fix}"
 
 
-@pytest.mark.usefixtures("here")
 def test_a_prompt_over_files() -> None:
     """Ids are the paths; what follows the prompt is the text, whatever is in it."""
     asked = ("--files", "src/*.py", "--prompt", "review.md")
@@ -82,7 +83,6 @@ def test_a_prompt_over_files() -> None:
     assert not list(Path().glob(".compose*"))
 
 
-@pytest.mark.usefixtures("here")
 def test_the_text_stands_where_the_prompt_says() -> None:
     """And everything else is as it was given."""
     (line, *_) = written(
@@ -93,7 +93,6 @@ def test_the_text_stands_where_the_prompt_says() -> None:
     assert line == {"custom_id": "src/a.py", "prompt": "Look: <print('a')\n> {}", **wanted}
 
 
-@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("between", [b"\n", b"\0"])
 def test_files_by_a_list(between: bytes) -> None:
     """From standard input, as `git diff` or `find -print0` give it; an empty one is no mistake."""
@@ -110,7 +109,6 @@ def test_files_by_a_list(between: bytes) -> None:
     assert run(*asked, given=listed).exit_code == 1
 
 
-@pytest.mark.usefixtures("here")
 def test_a_prompt_over_rows() -> None:
     """The columns have their places; without one, the row follows the prompt."""
     lines = written("--csv", "rows.csv", "--prompt", "{Name} says: {text}")
@@ -123,7 +121,6 @@ def test_a_prompt_over_rows() -> None:
     assert lines[1] == {"custom_id": 'a "b"', "prompt": 'Classify.\n\nid: 8\nName: a "b"\ntext: z'}
 
 
-@pytest.mark.usefixtures("here")
 def test_rows_that_cannot_be_sent_are_told_with_their_line() -> None:
     """Twice the same id, none, too few cells: nothing is written, unless the rest is asked for."""
     Path("bad.csv").write_text("id,text\n1,a\n1,b\n ,c\n4\n5,e\n")
@@ -140,7 +137,6 @@ def test_rows_that_cannot_be_sent_are_told_with_their_line() -> None:
     assert [json.loads(line)["custom_id"] for line in lines] == ["1", "5"]
 
 
-@pytest.mark.usefixtures("here")
 def test_images_and_pdfs_go_inline() -> None:
     """Before the question, as the API's documentation advises; what is in it is told by how it begins."""
     lines = written("--images", "pictures", "--prompt", "What is on {name}?")
@@ -182,7 +178,6 @@ def test_what_cannot_be_read_stops_it(here: Path) -> None:
     assert (told["requests"], told["left_out_total"], told["problem"]) == (3, 5, None)
 
 
-@pytest.mark.usefixtures("here")
 def test_it_shows_what_it_would_cost() -> None:
     """And sends nothing by itself; of a model without a price it says so."""
     done = run("--files", "src/*.py", "--prompt", "review.md", "--max-tokens", "1000")
@@ -255,13 +250,11 @@ def test_it_is_dropped_whole(here: Path) -> None:
         (["--prompt", "Ask me.", "--files", "src/*", "--out", "review.md"], "review.md is there already"),
     ],
 )
-@pytest.mark.usefixtures("here")
 def test_wrong_use_is_told(arguments: list[str], told: str) -> None:
     """With what to do; nothing is written."""
     assert told in refused(*arguments)
 
 
-@pytest.mark.usefixtures("here")
 def test_what_matches_nothing_or_would_be_refused_is_no_success() -> None:
     """A slip in a pattern, or params that no API takes: exit code 1, and nothing is written."""
     done = run("--files", "scr/*.py", "--prompt", "review.md", "--out", "out.jsonl")
