@@ -122,9 +122,15 @@ def test_after_every_turn(tmp_path: Path, sandbox: Sandbox, shard: int) -> None:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_after_everything_it_does(tmp_path: Path, sandbox: Sandbox, shard: int) -> None:
-    """Killed after its k-th durable write, rename or call, for every k, even between commit and last byte."""
-    for length in range(shard + 1, 10_000, SHARDS):
+def test_after_everything_it_does(
+    tmp_path: Path, sandbox: Sandbox, shard: int, pytestconfig: pytest.Config
+) -> None:
+    """Killed after its k-th durable write, rename or call, even between commit and last byte.
+
+    For every k with --soak, else for every other: tests/faults goes through the same moments, more finely.
+    """
+    step = 1 if pytestconfig.getoption("--soak") else 2
+    for length in range(step * shard + 1, 10_000, step * SHARDS):
         fuse = Fuse(length)
         engine = start(tmp_path / str(length), sandbox, fuse)
         was_killed = run_killed(engine, fuse)

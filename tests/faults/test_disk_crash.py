@@ -13,7 +13,7 @@ TALLY = "crashes before, in or after a disk operation or API call"
 LASTING = CHANGES - {"sync", "finish", "chmod"}  # what the next process sees is another disk
 FIRST = "one file"
 WHOLE = {FIRST, "a rejected file"}
-STEP = 5  # of the others, in CI
+STEP = 7  # of the others, in CI
 
 
 def find_points(trace: list[Operation], thorough: bool, known: int) -> Iterator[Once]:
