@@ -28,6 +28,23 @@ def test_a_folder_that_nobody_declared_is_refused(start: Start, sandbox: Sandbox
     assert not sandbox.batches()
 
 
+@pytest.mark.parametrize("folder", ["New folder", "default", "d\u00e9j\u00e0 vu"])
+def test_a_folder_that_cannot_be_a_queue_gives_its_files_back(
+    start: Start, sandbox: Sandbox, folder: str
+) -> None:
+    """Nobody would ever look into it: its files get a receipt in the outbox itself that says why."""
+    engine = start()
+    engine.drop("a.jsonl", prompts("one"), folder)
+    engine.drop("a.jsonl", prompts("two"))
+    engine.run_to_end()
+    receipt = engine.receipt(f"{folder}%2Fa")
+    assert receipt["status"] == "rejected"
+    assert f'"{folder}" of the inbox cannot be a queue' in receipt["mistakes"][0]["problem"]
+    assert (engine.root / "rejected" / f"{folder}%2Fa.jsonl").read_bytes() == prompts("one")
+    assert engine.receipt("a")["status"] == "succeeded"
+    assert len(sandbox.batches()) == 1
+
+
 @pytest.mark.parametrize("queue", ["", "nightly"])
 def test_declared_queues_and_the_inbox_itself_are_used(start: Start, queue: str) -> None:
     """Nothing that was declared is refused."""

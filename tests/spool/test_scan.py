@@ -116,8 +116,12 @@ def test_what_lies_deeper_than_a_queue_is_not_ours(root: Path, layout: Layout) -
 
 @pytest.mark.parametrize("name", [b"my queue", b"default", b"\xff\xfe", b"-rf", b"q" * 65, b"n\n"], ids=repr)
 def test_a_folder_that_cannot_be_a_queue_is_told(root: Path, layout: Layout, name: bytes) -> None:
-    """Whoever drops files into it can see why nothing happens."""
-    put(root, queue=os.fsdecode(name))
+    """Whoever makes one can see that nothing will happen; what is dropped into it is found, to be refused."""
+    path = put(root, queue=os.fsdecode(name))
+    (incoming,) = inbox.scan(layout)
+    assert incoming.place == ("default", name + b"/" + os.fsencode(path.name))
+    assert incoming.obstacle is None
+    path.unlink()
     (incoming,) = inbox.scan(layout)
     assert incoming.name == name
     assert incoming.obstacle

@@ -37,7 +37,7 @@ def _encode(char: str) -> str:
 
 def stem_of(name: bytes, job: str | None = None) -> str:
     """Return the stem for the outbox of a file called *name*; with *job*, that id is part of it."""
-    stem = show(strip_ending(name))
+    stem = show(strip_ending(name)).replace("/", "%2F")  # of a folder that is no queue
     tail = f".{job}" if job else ""
     limit = NAME_MAX - ROOM - len(tail)
     if len(stem.encode()) > limit:

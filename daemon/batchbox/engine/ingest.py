@@ -59,6 +59,11 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
 
 
 def _require_queue(job: Manifest, rules: QueueRules) -> None:
+    folder, slash, _ = job.source.name.rpartition("/")
+    if slash:
+        problem = f'the folder "{folder}" of the inbox cannot be a queue, so nothing of the file was sent'
+        fix = "drop it into the inbox itself, or into a folder whose name is letters, digits, dots and dashes"
+        raise Unfit(problem, fix)
     if rules.is_refused:
         problem = f'there is no queue "{job.source.queue}" here, so nothing of it was sent'
         raise Unfit(

@@ -15,9 +15,9 @@ from typing import NoReturn
 
 from batchbox.core.errors import TryLater
 from batchbox.core.fields import Complaint, quote
-from batchbox.core.forms import form_of
+from batchbox.core.forms import HIDDEN, form_of
 from batchbox.core.settle import Writer
-from batchbox.spool.inbox import KINDS, OPEN_SAFELY, is_queue, probe_writer
+from batchbox.spool.inbox import KINDS, OPEN_SAFELY, probe_writer
 from batchbox.spool.layout import DEFAULT_QUEUE, Layout
 
 ENTER_TRUSTED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -208,7 +208,8 @@ def _require_file(found: os.stat_result, path: str) -> None:
 
 def _refuse_scanned(place: Place, path: str, names: list[str]) -> None:
     """Refuse what is about to be taken as a dropped file of its own, and then would be gone."""
-    depth = len(names) - (place.has_queues and len(names) > 1 and is_queue(names[0]))
+    in_queue = place.has_queues and len(names) > 1 and os.fsencode(names[0][:1]) not in HIDDEN
+    depth = len(names) - in_queue
     if place.is_scanned and depth == 1 and form_of(os.fsencode(names[-1])):
         raise Complaint(
             f"{quote(path)} is where files are taken as requests of their own",

@@ -45,7 +45,8 @@ def scan(layout: Layout, companions: list[Incoming] | None = None) -> list[Incom
     beside = [] if companions is None else companions
     places = [(DEFAULT_QUEUE, inbox)] + [(name, inbox / name) for name in folders if is_queue(name)]
     seen = [one for queue, folder in places for one in _scan_queue(layout, queue, folder, beside)]
-    seen += [Incoming(DEFAULT_QUEUE, name, obstacle=NO_QUEUE) for name in _odd(folders)]
+    for name in _odd(folders):
+        seen += _scan_odd(layout, name)
     return sorted(seen, key=lambda incoming: (incoming.mtime_ns, incoming.name))
 
 
@@ -63,6 +64,13 @@ def _odd(folders: list[str]) -> Iterator[bytes]:
     for name in folders:
         if not is_queue(name) and os.fsencode(name[0]) not in HIDDEN and not name.endswith(ENDINGS):
             yield os.fsencode(name)
+
+
+def _scan_odd(layout: Layout, folder: bytes) -> list[Incoming]:
+    """Return the files of a folder that cannot be a queue, to be refused, or the folder if it has none."""
+    found = _scan_queue(layout, DEFAULT_QUEUE, layout.root / "inbox" / os.fsdecode(folder), [])
+    named = [one._replace(name=folder + b"/" + one.name) for one in found if one.name]
+    return named or [Incoming(DEFAULT_QUEUE, folder, obstacle=NO_QUEUE)]
 
 
 def _scan_queue(layout: Layout, queue: str, folder: Path, companions: list[Incoming]) -> Iterator[Incoming]:
