@@ -119,6 +119,7 @@ def test_a_quote_that_is_never_closed_takes_all_that_follows() -> None:
         (b",,\n1,2,3\n", 1, "the file has no header"),
         (b"a,,c\n1,2,3\n", 1, "column 2 has no name in the header"),
         (b"a,b, a\n1,2,3\n", 1, 'two columns are called "a"'),
+        (b"nr,TEXT,Text\n1,2,3\n", 1, 'two columns are called "Text"'),
         (b'"a"b,c\n', 1, "the header cannot be read"),
         (b"a,b\n1,2\n3,caf\xe9\n", 3, "byte 0xe9 is not UTF-8"),
         ("a,b\n1,2\n".encode("utf-16-le"), 1, "not text, or not in UTF-8"),

@@ -194,10 +194,11 @@ def _require_names(names: list[str], line: int) -> None:
         if not name:
             fix = "give each column a name, and remove what is empty to the right of the table"
             raise Unfit(f"column {number} has no name in the header", fix, line=line)
-        if name in known:
+        if name.lower() in known:
             problem = f'two columns are called "{shorten(name)}"'
-            raise Unfit(problem, "give each column a name of its own", line=line)
-        known.add(name)
+            fix = "give each column a name of its own; small letters or large make no difference"
+            raise Unfit(problem, fix, line=line)
+        known.add(name.lower())
 
 
 def shorten(name: str) -> str:
