@@ -123,7 +123,7 @@ def test_a_quote_that_is_never_closed_takes_all_that_follows() -> None:
         (b'"a"b,c\n', 1, "the header cannot be read"),
         (b"a,b\n1,2\n3,caf\xe9\n", 3, "byte 0xe9 is not UTF-8"),
         ("a,b\n1,2\n".encode("utf-16-le"), 1, "not text, or not in UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16")[:-1], 2, "the file is UTF-16, and damaged or cut off"),
+        ("a,b\n\u010d,\u0a0a\n".encode("utf-16")[:-1], 2, "the file is UTF-16, and damaged or cut off"),
     ],
 )
 def test_what_makes_the_whole_file_unfit(data: bytes, line: int, problem: str) -> None:

@@ -18,7 +18,7 @@ NAME_SHOWN = 40  # characters
 DELIMITERS = (",", ";", "\t")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line, which is no record
-LINE_END = re.compile(rb"\r\n|\r|\n")
+LINE_END = re.compile(r"\r\n|\r|\n")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SAVE_AGAIN = 'save the file as "CSV UTF-8" (a text: as UTF-8) and drop it again'
 
@@ -175,7 +175,8 @@ def read_whole(file: BinaryIO) -> str:
 
 
 def _refuse_encoding(error: UnicodeDecodeError, lines_before: int) -> Unfit:
-    line = lines_before + 1 + len(LINE_END.findall(error.object[: error.start]))
+    before = error.object[: error.start].decode(error.encoding, "replace")
+    line = lines_before + 1 + len(LINE_END.findall(before))
     if error.encoding.startswith("utf-16"):
         return Unfit("the file is UTF-16, and damaged or cut off", SAVE_AGAIN, line=line)
     problem = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
