@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     )
     require_ok: bool = Field(False, description="take NAME.jsonl only once NAME.jsonl.ok lies beside it")
     max_unpacked_bytes: int = Field(
-        10_000_000_000, ge=1, description="bytes that a packed file may unpack to"
+        10_000_000_000,
+        ge=1,
+        description="bytes that a packed file may unpack to, and a file grow by with those it names",
     )
     max_queued_requests: int | None = Field(
         None,

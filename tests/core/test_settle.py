@@ -139,3 +139,23 @@ def test_files_for_us_are_seen(name: bytes) -> None:
 def test_temporary_files_are_left_alone(name: bytes) -> None:
     """Names that editors, copiers and downloads use while they write are not for us."""
     assert not form_of(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        (b"a.JSONL.txt", ".jsonl.txt"),
+        (b"a.b.csv.TXT", ".csv.txt"),
+        (b"csv.txt", ".txt"),
+        (b"a.csv.b.txt", ".txt"),
+        (b"jsonl.gz", ".gz"),
+        (b"a.jsonl.gz", ".jsonl.gz"),
+        (b"a.md.jsonl", ".jsonl"),
+    ],
+)
+def test_the_longest_ending_tells_the_form(name: bytes, ending: str) -> None:
+    """What Notepad makes of a table by adding .txt is no text to be asked as one prompt."""
+    form = form_of(name)
+    assert form
+    assert form.ending == ending
+    assert (form.kind == "foreign") == (ending in {".jsonl.txt", ".csv.txt", ".gz"})

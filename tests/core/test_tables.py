@@ -119,10 +119,18 @@ def test_a_quote_that_is_never_closed_takes_all_that_follows() -> None:
         (b",,\n1,2,3\n", 1, "the file has no header"),
         (b"a,,c\n1,2,3\n", 1, "column 2 has no name in the header"),
         (b"a,b, a\n1,2,3\n", 1, 'two columns are called "a"'),
+        (b"nr,TEXT,Text\n1,2,3\n", 1, 'two columns are called "Text"'),
         (b'"a"b,c\n', 1, "the header cannot be read"),
+        (b'sep="\n"a""b"\n"1""2"\n', 1, "sep= names no character"),
+        (b"sep=\r\na,b\r\n1,2\r\n", 1, "sep= names no character"),
         (b"a,b\n1,2\n3,caf\xe9\n", 3, "byte 0xe9 is not UTF-8"),
         ("a,b\n1,2\n".encode("utf-16-le"), 1, "not text, or not in UTF-8"),
         ("a,b\n1,2\n".encode("utf-16")[:-1], 2, "the file is UTF-16, and damaged or cut off"),
+        (
+            "\ufeffa,b\n\u010d,\u0a0a\n1,\udc00\n".encode("utf-16-le", "surrogatepass"),
+            3,
+            "damaged or cut off",
+        ),
     ],
 )
 def test_what_makes_the_whole_file_unfit(data: bytes, line: int, problem: str) -> None:

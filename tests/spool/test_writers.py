@@ -98,12 +98,16 @@ def take_open(spool: FolderSpool) -> str:
 
 @pytest.mark.parametrize(
     ("content", "ends"),
-    [(b"a\n", True), (b"a", False), (b"", False), (b"\n", True), (b"a\r\n", True), (b"a\n ", False)],
+    [
+        *((b"a\n", True), (b"a", False), (b"", False), (b"\n", True), (b"a\r\n", True), (b"a\n ", False)),
+        *((b"\xff\xfea\0\n\0", True), (b"\xff\xfea\0\n", False), (b"\xff\xfe\n", False)),
+        *((b"\xfe\xff\0a\0\n", True), (b"\xfe\xff\x01\n", False), (b"a\n\0", False)),
+    ],
 )
-def test_the_last_byte_tells_whether_a_line_is_complete(
+def test_the_end_tells_whether_a_line_is_complete(
     root: Path, spool: FolderSpool, content: bytes, ends: bool
 ) -> None:
-    """Only a newline as the very last byte counts."""
+    """Only a newline as the very last character counts."""
     put(root, content=content)
     assert spool.examine(find(spool)).ends_in_newline is ends
 

@@ -46,6 +46,8 @@ _MISTAKES = {
         *(".docx", ".doc", ".odt", ".rtf", ".pages"),
     ),
     "rename it to end in .jsonl: it is the same, one JSON object on each line": (".ndjson", ".jsonlines"),
+    "rename it so that .txt is not there any more (a file manager may hide it): as a text, all of it would "
+    "be one prompt": (".jsonl.txt", ".csv.txt", ".tsv.txt", ".ndjson.txt", ".json.txt"),
     "write each request on a line of its own, without the list's brackets and commas, and name it .jsonl": (
         ".json",
     ),
@@ -62,6 +64,7 @@ FOREIGN = tuple(
     for ending in endings
 )
 ALL_ENDINGS = (*ENDINGS, *(form.ending for form in FOREIGN))
+_BY_ENDING = {form.ending.encode(): form for form in (*FORMS, *FOREIGN)}
 HIDDEN = (b".", b"~", b"_", b"#")  # how temporary names of all sorts begin
 
 
@@ -77,5 +80,6 @@ def strip_ending(name: bytes) -> bytes:
 
 
 def _find(name: bytes) -> Form | None:
-    small = name.lower()
-    return next((form for form in (*FORMS, *FOREIGN) if small.endswith(form.ending.encode())), None)
+    rest, dot, last = name.lower().rpartition(b".")
+    _, second_dot, before = rest.rpartition(b".")
+    return _BY_ENDING.get(second_dot + before + dot + last) or _BY_ENDING.get(dot + last)

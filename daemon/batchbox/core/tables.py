@@ -17,8 +17,9 @@ RECORD_LIMIT = 16 << 20  # characters: four times what any model can read
 NAME_SHOWN = 40  # characters
 DELIMITERS = (",", ";", "\t")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
-HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line, which is no record
-LINE_END = re.compile(rb"\r\n|\r|\n")
+HINT = re.compile(r"sep=(.?)\s*", re.IGNORECASE | re.DOTALL)  # Excel's own first line, which is no record
+NO_DELIMITERS = ("", '"', "\r", "\n", "\0")
+LINE_END = re.compile(r"\r\n|\r|\n")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SAVE_AGAIN = 'save the file as "CSV UTF-8" (a text: as UTF-8) and drop it again'
 
@@ -54,11 +55,11 @@ class Table:
         self._line = 0
         self._pieces: list[str] = []
         first = self._peek()
-        hint = HINT.fullmatch(first) if kind == "csv" else None
+        hint = _read_hint(first) if kind == "csv" else ""
         if hint:
             self._pieces = []
             first = self._peek()
-        self.delimiter = "\t" if kind == "tsv" else hint[1] if hint else _find_delimiter(first)
+        self.delimiter = "\t" if kind == "tsv" else hint or _find_delimiter(first)
         self._ahead = self._pieces
         self._reader = csv.reader(self._feed(), delimiter=self.delimiter, strict=True)
         self.columns = tuple(self._read_header())
@@ -175,11 +176,21 @@ def read_whole(file: BinaryIO) -> str:
 
 
 def _refuse_encoding(error: UnicodeDecodeError, lines_before: int) -> Unfit:
-    line = lines_before + 1 + len(LINE_END.findall(error.object[: error.start]))
+    before = error.object[: error.start].decode(error.encoding, "replace")
+    line = lines_before + 1 + len(LINE_END.findall(before))
     if error.encoding.startswith("utf-16"):
         return Unfit("the file is UTF-16, and damaged or cut off", SAVE_AGAIN, line=line)
     problem = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
     return Unfit(problem, SAVE_AGAIN, line=line)
+
+
+def _read_hint(first: str) -> str:
+    """Return the delimiter that the *first* line names, if it is no record but a hint."""
+    hint = HINT.fullmatch(first)
+    if hint and hint[1] in NO_DELIMITERS:
+        fix = "write sep=; or the like, or remove this line"
+        raise Unfit("sep= names no character that can stand between cells", fix, line=1)
+    return hint[1] if hint else ""
 
 
 def _find_delimiter(header: str) -> str:
@@ -194,10 +205,11 @@ def _require_names(names: list[str], line: int) -> None:
         if not name:
             fix = "give each column a name, and remove what is empty to the right of the table"
             raise Unfit(f"column {number} has no name in the header", fix, line=line)
-        if name in known:
+        if name.lower() in known:
             problem = f'two columns are called "{shorten(name)}"'
-            raise Unfit(problem, "give each column a name of its own", line=line)
-        known.add(name)
+            fix = "give each column a name of its own; small letters or large make no difference"
+            raise Unfit(problem, fix, line=line)
+        known.add(name.lower())
 
 
 def shorten(name: str) -> str:

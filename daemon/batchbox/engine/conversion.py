@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Literal
 
 from batchbox.core import tables
-from batchbox.core.errors import TryLater, Unfit
+from batchbox.core.errors import Unfit
 from batchbox.core.forms import Form, strip_ending
 from batchbox.core.manifest import Input, Manifest
 from batchbox.core.names import show
@@ -19,6 +19,7 @@ from batchbox.core.stand_ins import stand_in
 from batchbox.core.tables import Flaw, Table
 from batchbox.engine.context import LINES, REQUEST, Context
 from batchbox.engine.intake import ROOM_FACTOR
+from batchbox.engine.room import explain_shortage
 from batchbox.engine.unpacking import unpack
 from batchbox.queues import QueueRules
 
@@ -86,8 +87,7 @@ class Lines:
 
     def _require_room(self) -> None:
         if not self._has_room(self.size):
-            problem = f"there is no room on the disk for what the file says: {self.size:,} bytes so far"
-            raise TryLater(problem, "make room, or cancel the file; it goes on as soon as there is room")
+            raise explain_shortage(self.size)
 
     def put(self, number: int, line: bytes) -> None:
         """Write a line as that *number*, which is larger than the last."""

@@ -5,6 +5,7 @@ no longer change them.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, count
 from typing import BinaryIO
 
@@ -23,11 +24,12 @@ from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
 from batchbox.engine.companions import remove_marker, require_lines, require_vouched
-from batchbox.engine.context import REQUEST, SKIPPED, Context, body_name, index_name, open_lines
+from batchbox.engine.context import LINES, REQUEST, SKIPPED, Context, body_name, index_name, open_lines
 from batchbox.engine.conversion import convert, describe_dropped
 from batchbox.engine.index import IndexWriter
 from batchbox.engine.reading import Reading, fetch_nothing
 from batchbox.engine.reckoning import Reckoned, begin_reckoning, estimate_parts
+from batchbox.engine.room import Room
 from batchbox.engine.transfers import Transfer
 from batchbox.engine.withdrawals import explain_idle
 from batchbox.queues import QueueRules
@@ -49,6 +51,7 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
         convert(ctx, job, rules)
         reading, written = _read(ctx, job, rules, frozenset())
         if repeated := reading.find_repeated():
+            _give_back(ctx, job, written)
             reading, written = _read(ctx, job, rules, repeated)
         require_lines(job, reading.lines)
     except Unfit as unfit:
@@ -121,8 +124,7 @@ def _conclude(
     news |= {"mistakes": tuple(reading.mistakes), "mistakes_total": reading.mistakes_total}
     job, parts = stored.manifest, [one.part for one in written]
     if reading.mistakes_total and (not rules.skips_bad_lines or not parts):
-        labels = [part.label for part in parts]
-        ctx.spool.discard(job.job, [SKIPPED, *map(body_name, labels), *map(index_name, labels)])
+        _give_back(ctx, job, written)
         _warn_rejected(job, reading.mistakes_total)
         return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
     log.info(
@@ -142,15 +144,29 @@ def _conclude(
 def _read(
     ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
 ) -> tuple[Reading, tuple[Reckoned, ...]]:
+    """Write the parts; if that fails give back the room, for others and for the next try."""
     total = job.source.size if job.source.form.is_plain else None
-    with (
-        open_lines(ctx, job) as file,
-        ctx.spool.create(job.job, SKIPPED) as skipped,
-        ctx.transfers.track(job.job, "checking", total=total) as transfer,
-    ):
-        fetch = _open_attachments(ctx, job.source.queue, rules)
-        reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated, fetch)
-        return reading, tuple(_write_parts(ctx, job, _follow(reading, transfer)))
+    written: list[Reckoned] = []
+    try:
+        with (
+            open_lines(ctx, job) as file,
+            ctx.spool.create(job.job, SKIPPED) as skipped,
+            ctx.transfers.track(job.job, "checking", total=total) as transfer,
+        ):
+            fetch = _open_attachments(ctx, job.source.queue, rules)
+            reading = Reading(file, rules, ctx.settings.max_part_bytes, skipped, repeated, fetch)
+            _write_parts(ctx, job, _follow(reading, transfer), written)
+    except (TryLater, Unfit, OSError):
+        with suppress(OSError):
+            _give_back(ctx, job, written, LINES)
+        raise
+    return reading, tuple(written)
+
+
+def _give_back(ctx: Context, job: Manifest, written: Iterable[Reckoned], *more: str) -> None:
+    """Remove the parts that were written, and what was skipped."""
+    labels = [one.part.label for one in written]
+    ctx.spool.discard(job.job, [SKIPPED, *more, *map(body_name, labels), *map(index_name, labels)])
 
 
 def _open_attachments(ctx: Context, queue: str, rules: QueueRules) -> Fetch:
@@ -164,19 +180,21 @@ def _follow(reading: Reading, transfer: Transfer) -> Iterator[list[Request]]:
         yield requests
 
 
-def _write_parts(ctx: Context, job: Manifest, supply: Iterator[list[Request]]) -> Iterator[Reckoned]:
+def _write_parts(ctx: Context, job: Manifest, supply: Iterator[list[Request]], done: list[Reckoned]) -> None:
+    """Write all parts; *done* has those that are there, whatever is raised."""
+    room = Room(ctx)
     waiting = next(supply, [])
     for number in count(1):
         if not waiting:
             return
         nonce = spell_nonce(ctx.entropy(NONCE_BYTES))
         part = Part(number=number, nonce=nonce, requests=0, bytes=0, crc32=0)
-        written, waiting = _write_part(ctx, job, part, chain([waiting], supply))
-        yield written
+        written, waiting = _write_part(ctx, job, part, chain([waiting], supply), room)
+        done.append(written)
 
 
 def _write_part(
-    ctx: Context, job: Manifest, part: Part, supply: Iterable[list[Request]]
+    ctx: Context, job: Manifest, part: Part, supply: Iterable[list[Request]], room: Room
 ) -> tuple[Reckoned, list[Request]]:
     """Write requests until *part* is full; return it, and the requests at hand that did not fit."""
     packer = Packer(ctx.settings.part_requests(job.priority), ctx.settings.max_part_bytes)
@@ -188,8 +206,10 @@ def _write_part(
     ):
         body, index = BodyWriter(file, part.nonce), IndexWriter(list_of_requests)
         for requests in supply:
-            fitting = packer.fit([size_of(one.base, one.params) for one in requests])
+            sizes = [size_of(one.base, one.params) for one in requests]
+            fitting = packer.fit(sizes)
             if fitting:
+                room.take(sum(sizes[:fitting]))
                 body.write((one.base, one.params) for one in requests[:fitting])
                 index.write(requests[:fitting])
                 reckoning.add(requests[:fitting])

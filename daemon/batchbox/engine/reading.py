@@ -14,6 +14,7 @@ import msgspec
 from msgspec import structs
 
 from batchbox.core.attachments import Fetch, embed, may_name_files
+from batchbox.core.errors import Unfit
 from batchbox.core.fields import Complaint, quote
 from batchbox.core.lines import Request, read_line
 from batchbox.core.manifest import Input, Mistake
@@ -65,6 +66,7 @@ class Reading:
         self.bytes = 0
         self.lines = 0
         self.good = 0
+        self._grown = 0  # bytes that lines have more on their way into a part
         self.mistakes: list[Mistake] = []
         self.mistakes_total = 0
 
@@ -126,11 +128,21 @@ class Reading:
                 self._complain(found, raw)
             elif found and (self._rules.skips_bad_lines or not self.mistakes_total):
                 good.append(found)
-                size += size_of(found.base, found.params)
+                size += (sent := size_of(found.base, found.params))
+                self._note_growth(number, sent - len(raw))
             if size > TOGETHER:
                 yield good
                 good, size = [], 0
         yield good
+
+    def _note_growth(self, number: int, grown: int) -> None:
+        """Raise `Unfit` if that is too much: a short line may name a large file, as often as it likes."""
+        self._grown += max(grown, 0)
+        limit = self._rules.max_unpacked_bytes
+        if self._grown > limit:
+            problem = f"the file grows by more than {limit:,} bytes, with the files that it names"
+            fix = "split it, or ask whoever runs batchbox to allow more (max_unpacked_bytes)"
+            raise Unfit(problem, fix, line=number)
 
     def _check(self, number: int, raw: bytes) -> Request | Mistake | None:
         found = read_line(number, raw, self._rules.defaults)

@@ -27,6 +27,7 @@ NO_QUEUE = Obstacle(
 )
 SECOND_NAME = Obstacle("has a second name (a hard link), under which it could change", "copy it instead")
 OURS = Obstacle("is taken already: a power cut has left its name here", passing=True)
+NEWLINES = {b"\xff\xfe": b"\n\0", b"\xfe\xff": b"\0\n"}  # in UTF-16, which a byte order mark tells
 READ = tuple(ending.encode() for ending in ENDINGS)
 KINDS = (
     (stat.S_ISDIR, "is a folder"),
@@ -170,11 +171,16 @@ def _examine_open(descriptor: int, incoming: Incoming, lease_works: bool) -> Fin
         return Finding(obstacle=SECOND_NAME)
     writer = probe_writer(descriptor) if lease_works else Writer.UNKNOWN
     try:
-        last = os.pread(descriptor, 1, found.st_size - 1) if found.st_size else b""
+        ends = _ends_in_newline(descriptor, found.st_size)
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         return Finding(writer, obstacle=Obstacle(problem, "see whether the disk is whole, and copy it anew"))
-    return Finding(writer, last == b"\n")
+    return Finding(writer, ends)
+
+
+def _ends_in_newline(descriptor: int, size: int) -> bool:
+    wanted = NEWLINES.get(os.pread(descriptor, 2, 0), b"\n")
+    return os.pread(descriptor, len(wanted), max(size - len(wanted), 0)) == wanted
 
 
 def probe_writer(descriptor: int) -> Writer:
