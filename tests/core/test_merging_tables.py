@@ -59,11 +59,15 @@ def test_results_take_their_places_in_the_last_columns() -> None:
     ("row", "cells"),
     [
         ({"custom_id": "02", "line": 1, "status": "succeeded", "text": "yes", "stop_reason": "x"}, "yes;x;"),
+        (
+            {"custom_id": "02", "line": 1, "status": "succeeded", "text": "", "usage": {"input_tokens": 9}},
+            ";;",
+        ),
         ({"custom_id": "02", "line": 1, "status": "expired", "error": "late"}, ";;late"),
         ({"custom_id": "02", "result": {"type": "expired"}}, ";;the batch expired before"),
         (succeeded("02") | {"result": {"type": "succeeded", "message": {"content": "\ud83d"}}}, ";;"),
     ],
-    ids=["answer", "no-answer", "failed", "odd"],
+    ids=["answer", "with-usage", "no-answer", "failed", "odd"],
 )
 def test_rows_of_either_kind_are_read(row: dict[str, Any], cells: str) -> None:
     """Of answers, and of results."""

@@ -11,7 +11,7 @@ from batchbox.core.cells import OURS, CellWriter, guard, is_ours
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.ledger import SUCCEEDED, read_row
 from batchbox.core.lines import BOM
-from batchbox.core.merging import NOT_ROWS, Merged, Row, Tries, require_known
+from batchbox.core.merging import NOT_ROWS, AnswersRow, Merged, Row, Tries, require_known
 from batchbox.core.tables import Flaw, Table
 
 ID_COLUMNS = ("custom_id", "id")  # where none is named, as it is for a table that is dropped
@@ -22,7 +22,7 @@ class _ResultsRow(msgspec.Struct):
 
 
 _results = msgspec.json.Decoder(_ResultsRow)
-_answers = msgspec.json.Decoder(Answer)
+_answers = msgspec.json.Decoder(AnswersRow)
 
 
 def merge_table(first: Table, id_column: str | None, tries: Tries, out: BinaryIO, add: bool) -> Merged:
@@ -72,7 +72,7 @@ def _find_ids(columns: Sequence[str], id_column: str | None) -> int:
 def _read_cells(row: Row) -> list[str]:
     """Return what stands in our columns for *row*, of results or of answers."""
     try:
-        answer = _answers.decode(row.text)
+        answer: AnswersRow | Answer = _answers.decode(row.text)
     except msgspec.DecodeError:
         answer = _read_result(row)
     return [answer.status, guard(answer.text or ""), answer.stop_reason or "", guard(answer.error or "")]
