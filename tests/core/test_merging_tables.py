@@ -76,11 +76,21 @@ def test_rows_of_either_kind_are_read(row: dict[str, Any], cells: str) -> None:
     assert lines[3].startswith(f"02;=c;{status};{cells}")
 
 
+@pytest.mark.parametrize("id_column", ["NR", "nR", "nr"])
+def test_the_column_of_the_ids_is_found_in_any_letters(id_column: str) -> None:
+    """As it is where the table is dropped."""
+    for header in (b"Nr;", b"nr;"):
+        _, merged = put_together(FIRST.replace(b"nr;", header), succeeded("02"), id_column=id_column)
+        assert merged.replaced == 1
+    _, merged = put_together(FIRST.replace(b"nr;", b"Custom_ID;"), succeeded("02"), id_column=None)
+    assert merged.replaced == 1
+
+
 def test_a_row_that_has_no_place_is_refused_or_added() -> None:
     """With nothing but its id: what was asked is not known."""
-    assert "does not know: 03" in refused(FIRST, succeeded("03")).problem
-    lines, merged = put_together(FIRST, succeeded("03"), add=True)
-    assert lines[-2] == "03;;succeeded;'- new;max_tokens;"
+    assert "does not know: 04" in refused(FIRST, succeeded("04")).problem
+    lines, merged = put_together(FIRST, succeeded("04"), add=True)
+    assert lines[-2] == "04;;succeeded;'- new;max_tokens;"
     assert (merged.rows, merged.added) == (4, 1)
 
 

@@ -12,9 +12,8 @@ from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.ledger import SUCCEEDED, read_row
 from batchbox.core.lines import BOM
 from batchbox.core.merging import NOT_ROWS, AnswersRow, Merged, Row, Tries, require_known
+from batchbox.core.shorthand import IDS, find_column
 from batchbox.core.tables import Flaw, Table
-
-ID_COLUMNS = ("custom_id", "id")  # where none is named, as it is for a table that is dropped
 
 
 class _ResultsRow(msgspec.Struct):
@@ -61,9 +60,9 @@ def _find_ids(columns: Sequence[str], id_column: str | None) -> int:
         problem = "the first file is no table of answers: its last columns are not " + ", ".join(OURS)
         raise Stop(problem, "name the .answers.csv or .answers.tsv of the outbox", code=BAD_SETTINGS)
     own = columns[: -len(OURS)]
-    for name in (id_column,) if id_column else ID_COLUMNS:
-        if name in own:
-            return own.index(name)
+    at = find_column(own, (id_column,) if id_column else IDS)
+    if at is not None:
+        return at
     problem = f'no column is called "{id_column}"' if id_column else "no column is called custom_id or id"
     fix = f"say which one holds the ids with --id-column ({', '.join(own)}); if none does, merge the results"
     raise Stop(problem, fix, code=BAD_SETTINGS)
