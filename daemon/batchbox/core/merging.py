@@ -159,6 +159,10 @@ class Tries:
                 if row.has_id and (row.succeeded or not self._places.get(row.key, 0) & 1):
                     self._places[row.key] = (offset * len(self.files) + number) << 1 | row.succeeded
 
+    def know(self, key: str) -> bool:
+        """Say whether one of them has a row of that id."""
+        return key in self._places
+
     def find(self, first: Row) -> Row | None:
         """Return what takes the place of a row of the *first* try; None if that stays."""
         place = self._places.get(first.key)

@@ -1,5 +1,7 @@
 """Merging into a table of answers: what later tries came to is put beside the questions, by their ids."""
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -37,7 +39,8 @@ def merge_table(first: Table, id_column: str | None, tries: Tries, out: BinaryIO
         if isinstance(record, Flaw):
             raise Stop(f"line {record.line}: {record.problem}", record.fix, code=BAD_SETTINGS)
         own, ours = record.cells[: -len(OURS)], record.cells[-len(OURS) :]
-        place = Row(own[at], True, ours[0] == SUCCEEDED, 0, b"")
+        key = _read_id(own, at, first.delimiter, tries)
+        place = Row(key, True, ours[0] == SUCCEEDED, 0, b"")
         found = tries.find(place) if place.key else None
         merged.count(found or place)
         merged.replaced += found is not None
@@ -66,6 +69,22 @@ def _find_ids(columns: Sequence[str], id_column: str | None) -> int:
     problem = f'no column is called "{id_column}"' if id_column else "no column is called custom_id or id"
     fix = f"say which one holds the ids with --id-column ({', '.join(own)}); if none does, merge the results"
     raise Stop(problem, fix, code=BAD_SETTINGS)
+
+
+def _read_id(own: Sequence[str], at: int, delimiter: str, tries: Tries) -> str:
+    """Return the id of a row. One that could not be read stands whole in its first cell: look there too."""
+    if any(own[1:]) or tries.know(own[at]):
+        return own[at]
+    found = _split(own[0], delimiter)[at : at + 1]
+    return found[0].strip() if found and tries.know(found[0].strip()) else own[at]
+
+
+def _split(text: str, delimiter: str) -> list[str]:
+    """Return the cells of a row that is no good one, as far as they can be told."""
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _read_cells(row: Row) -> list[str]:
