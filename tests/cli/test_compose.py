@@ -262,6 +262,10 @@ def test_what_matches_nothing_or_would_be_refused_is_no_success() -> None:
     done = run("--files", "src/*.py", "--prompt", "review.md", "--params", '{"stream": true}')
     assert done.exit_code == 1
     assert "request 1: a batch cannot stream" in " ".join(done.output.split())
+    Path("link.py").symlink_to("src/a.py")
+    done = run("--files", "link.py", "--prompt", "review.md", "--out", "out.jsonl")
+    told = "  1 link not followed: link.py\nthere is no file to ask about, so nothing is sent\n"
+    assert (done.exit_code, done.output) == (1, told)
     assert not list(Path().glob("*.jsonl"))
 
 

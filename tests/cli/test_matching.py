@@ -58,7 +58,19 @@ def test_links_are_told(tree: Path) -> None:
     listed = Matching([])
     assert list(listed.find_listed(["src/link.py", "src/a.py", "src/a.py"])) == ["src/a.py"]
     assert listed.links == {"src/link.py"}
-    assert tree.exists()
+    named = Matching([])
+    assert not [*named.find("src/link.py"), *named.find(str(tree / "src/link.py"))]
+    assert named.links == {"src/link.py", str(tree / "src/link.py")}
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_folder_that_is_named_may_be_a_link() -> None:
+    """Who names it has looked there; where a pattern meets one, nobody has."""
+    matching = Matching([])
+    assert [*matching.find("src/linked/*.py")] == ["src/linked/secret.py"]
+    assert not matching.links
+    assert not [*matching.find("src/link*/*.py")]
+    assert matching.links == {"src/linked"}
 
 
 @pytest.mark.parametrize(

@@ -157,11 +157,12 @@ def test_a_line_may_fail_and_come_back_again_and_again() -> None:
         ('{"line":3,"reason":{},"request":{"prompt":"x"}}', "line-000003"),
         ('{"line":3,"reason":{},"request":"x"}', "line-000003"),
         ('{"line":3,"reason":{},"request":{"custom_id":"own","prompt":"x"}}', "own"),
-        ('{"line":1,"reason":{},"request":{"line":3,"reason":{},"request":"x"}}', "line-000001"),
+        ('{"line":1,"reason":{},"request":{"line":3,"reason":{},"request":"x"}}', "line-000003"),
+        ('{"line":3,"reason":{},"request":{"line":"?","reason":{},"request":"x"}}', "line-000003"),
         ('{"line":1,"custom_id":"own","reason":{},"request":{"line":3,"reason":{},"request":"x"}}', "own"),
         ('{"line":"three","reason":{},"request":"x"}', "line-000007"),
     ],
-    ids=["short-form", "string", "own-id", "within", "own-id-outside", "no-number"],
+    ids=["short-form", "string", "own-id", "within", "number-outside", "own-id-outside", "no-number"],
 )
 def test_a_line_without_an_id_keeps_the_number_that_it_had(text: str, custom_id: str) -> None:
     """Else its answer could not be put where it belongs, or would take the place of another's."""

@@ -59,11 +59,15 @@ def test_results_take_their_places_in_the_last_columns() -> None:
     ("row", "cells"),
     [
         ({"custom_id": "02", "line": 1, "status": "succeeded", "text": "yes", "stop_reason": "x"}, "yes;x;"),
+        (
+            {"custom_id": "02", "line": 1, "status": "succeeded", "text": "", "usage": {"input_tokens": 9}},
+            ";;",
+        ),
         ({"custom_id": "02", "line": 1, "status": "expired", "error": "late"}, ";;late"),
         ({"custom_id": "02", "result": {"type": "expired"}}, ";;the batch expired before"),
         (succeeded("02") | {"result": {"type": "succeeded", "message": {"content": "\ud83d"}}}, ";;"),
     ],
-    ids=["answer", "no-answer", "failed", "odd"],
+    ids=["answer", "with-usage", "no-answer", "failed", "odd"],
 )
 def test_rows_of_either_kind_are_read(row: dict[str, Any], cells: str) -> None:
     """Of answers, and of results."""
@@ -72,11 +76,53 @@ def test_rows_of_either_kind_are_read(row: dict[str, Any], cells: str) -> None:
     assert lines[3].startswith(f"02;=c;{status};{cells}")
 
 
+@pytest.mark.parametrize("id_column", ["NR", "nR", "nr"])
+def test_the_column_of_the_ids_is_found_in_any_letters(id_column: str) -> None:
+    """As it is where the table is dropped."""
+    for header in (b"Nr;", b"nr;"):
+        _, merged = put_together(FIRST.replace(b"nr;", header), succeeded("02"), id_column=id_column)
+        assert merged.replaced == 1
+    _, merged = put_together(FIRST.replace(b"nr;", b"Custom_ID;"), succeeded("02"), id_column=None)
+    assert merged.replaced == 1
+
+
+UNREADABLE = [
+    ("0019;It works;and more", "nr;text"),
+    ("0019", "nr;text"),
+    ("It works;0019 ;and more", "text;nr"),
+    ('0019;It ""works"";"and more', "nr;text"),
+    ('0019;"It" works\n', "nr;text"),
+    ('a\u2028b;0019;"never\nclosed\n0020;c\n', "text;nr;more"),
+]
+
+
+@pytest.mark.parametrize(("raw", "header"), UNREADABLE)
+def test_a_row_that_could_not_be_read_is_found_by_its_id(raw: str, header: str) -> None:
+    """It stands whole in the first column; corrected under its id, its answer is put beside it."""
+    quoted = '"' + raw.replace('"', '""') + '"'
+    empty = ";" * header.count(";")
+    table = f"{header};status;answer_text;stop_reason;error\n{quoted}{empty};skipped;;;cells\n".encode()
+    failed = {"custom_id": "0019", "result": {"type": "expired"}}
+    for rows in ([failed], [failed, succeeded("0019")]):
+        lines, merged = put_together(table, *rows)
+        assert (merged.rows, merged.replaced, merged.added) == (1, 1, 0)
+        table = "\n".join(lines).encode()
+    assert table.decode().endswith(f"{empty};succeeded;'- new;max_tokens;\n")
+    assert raw[:4] in table.decode()
+
+
+def test_a_row_is_never_taken_for_another_that_could_not_be_read() -> None:
+    """A cell too many may stand where the id does; then nothing is written."""
+    table = FIRST.replace(b'"03;broken";', b'"02;b;c";')
+    assert "02" in refused(table, succeeded("02")).problem
+    assert "does not know: b" in refused(table, succeeded("b")).problem
+
+
 def test_a_row_that_has_no_place_is_refused_or_added() -> None:
     """With nothing but its id: what was asked is not known."""
-    assert "does not know: 03" in refused(FIRST, succeeded("03")).problem
-    lines, merged = put_together(FIRST, succeeded("03"), add=True)
-    assert lines[-2] == "03;;succeeded;'- new;max_tokens;"
+    assert "does not know: 04" in refused(FIRST, succeeded("04")).problem
+    lines, merged = put_together(FIRST, succeeded("04"), add=True)
+    assert lines[-2] == "04;;succeeded;'- new;max_tokens;"
     assert (merged.rows, merged.added) == (4, 1)
 
 

@@ -79,6 +79,65 @@ def test_lines_that_were_left_out_find_their_places_once_corrected(start: Start)
     assert (merged.replaced, merged.unanswered) == (2, 0)
 
 
+def correct(line: dict[str, object], text: str) -> bytes:
+    """Put what is asked into the place of what could not be read, as answers.md tells."""
+    rest = {key: value for key, value in line.items() if key != "raw"}
+    return json.dumps(rest | {"request": {"prompt": text}}).encode() + b"\n"
+
+
+def test_what_is_skipped_again_keeps_its_place_in_the_first_file(start: Start, sandbox: Sandbox) -> None:
+    """Else its answer would take another's place in the end; it is shown as it was, not wrapped."""
+    sandbox.outcome("worm", "expired", times=2)
+    engine = start(max_attempts=1, bad_lines="skip", output=["rows", "answers"])
+    engine.drop(
+        "a.jsonl", b'"one"\n{oops\n"worm"\n"four"\n{"prompt": 5}\n{"custom_id": "six", "prompt": 6}\n'
+    )
+    engine.run_to_end()
+    first = again(engine, "a")
+    engine.drop("b.jsonl", first)
+    engine.run_to_end()
+    found = engine.rows("b", "errors")
+    assert [row["line"] for row in found] == [2, 3, 5, 6]
+    assert [row.get("raw") for row in found] == [
+        "{oops",
+        None,
+        '{"prompt": 5}',
+        '{"custom_id": "six", "prompt": 6}',
+    ]
+    assert [row.get("request") for row in found] == [None, "worm", None, None]
+    assert engine.rows("b", "answers")[2]["line"] == 3  # of the file that was dropped
+    slip = correct(found[2], "five").replace(b'"request": {', b'"request": ')
+    engine.drop("c.jsonl", correct(found[0], "two") + again(engine, "b").splitlines(True)[1] + slip)
+    engine.run_to_end()
+    (left,) = engine.rows("c", "errors")
+    assert (left["line"], left["raw"]) == (5, slip.decode().rstrip())
+    engine.drop("d.jsonl", correct(left, "five"))
+    engine.run_to_end()
+    rows, merged = put_together(engine, "answers", "a", "b", "c", "d")
+    assert [row["line"] for row in rows if row["status"] == "succeeded"] == [1, 2, 3, 4, 5]
+    texts = [str(row["text"]) for row in rows]
+    assert all(
+        word in text for word, text in zip(("one", "two", "worm", "four", "five"), texts[:5], strict=True)
+    )
+    assert (merged.replaced, merged.answered_twice, merged.unanswered) == (3, 0, 1)
+
+
+def test_what_fails_once_more_keeps_its_id_when_it_is_left_out(start: Start, sandbox: Sandbox) -> None:
+    """A correction that is wrong itself: the id stands beside it still."""
+    sandbox.outcome("worm", "errored", error_type="invalid_request_error", message="no")
+    engine = start(bad_lines="skip")
+    engine.drop("a.jsonl", b'"one"\n{"custom_id": "two", "prompt": "worm"}\n')
+    engine.run_to_end()
+    (line,) = engine.rows("a", "errors")
+    engine.drop("b.jsonl", json.dumps(line | {"request": {"prompt": ""}}).encode() + b'\n"good"\n')
+    engine.run_to_end()
+    (left,) = engine.rows("b", "errors")
+    assert (left["line"], left["custom_id"], left["raw"]) == (2, "two", '{"prompt": ""}')
+    engine.drop("c.jsonl", correct(left, "two"))
+    engine.run_to_end()
+    assert [row["custom_id"] for row in engine.rows("c")] == ["two"]
+
+
 def test_lines_dropped_back_uncorrected_are_told_so(start: Start) -> None:
     """What can be asked is not asked before the rest was corrected; each line is named."""
     engine = start(bad_lines="skip")

@@ -36,7 +36,7 @@ from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.draft import TOLD, Draft
 from batchbox.cli.drop import follow
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
-from batchbox.cli.outlook import Outlook, look_ahead, tell_outlook
+from batchbox.cli.outlook import Outlook, look_ahead, tell_links, tell_outlook
 from batchbox.cli.page import tell, tell_json
 from batchbox.cli.vouching import vouch
 from batchbox.cli.wishes import Choice, Source, Words, find_source, read_params, read_wish
@@ -183,7 +183,9 @@ def _conclude(aim: Aim, source: Source, outlook: Outlook, draft: Path) -> None:
     links = sorted(source.matching.links)
     facts = outlook.facts() | {"links": links[:TOLD], "name": aim.name, "problem": problem or None}
     facts |= {"knows_settings": aim.knows_settings}
-    if not aim.as_json and not outlook.draft.is_empty:
+    if not aim.as_json and outlook.draft.is_empty:
+        tell_links(links)
+    elif not aim.as_json:
         tell_outlook(outlook, source.noun, links)
         tell("" if aim.knows_settings else HIDDEN)
     if problem or not (aim.drops or aim.out):

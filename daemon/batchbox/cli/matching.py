@@ -2,7 +2,7 @@
 
 `*`, `?` and `[...]` stand within a name, `**` for any folders in between. Names that begin with a dot are
 matched only where the pattern says the dot, and links are not followed: what is sent is paid for, and so
-nothing is sent that does not lie where it was looked for.
+nothing is sent that does not lie where it was looked for. Only a folder that is named itself may be one.
 """
 
 import os
@@ -33,7 +33,7 @@ class Matching:
         parts = PurePath(pattern).parts
         wild = next((place for place, part in enumerate(parts) if WILD.search(part)), len(parts))
         if wild == len(parts):
-            yield from self._admit(pattern)
+            yield from self.find_listed([pattern])  # as a shell leaves it of a pattern without quotes
             return
         for path in self._walk(os.path.join("", *parts[:wild]), parts[wild:]):
             yield from self._admit(path)

@@ -63,10 +63,7 @@ def tell_outlook(outlook: Outlook, noun: str, links: list[str]) -> None:
     draft = outlook.draft
     if draft.requests and not outlook.mistakes_total:
         _tell_requests(outlook)
-    if links:
-        more = ", …" if len(links) > LINKS_SHOWN else ""
-        named = ", ".join(links[:LINKS_SHOWN]) + more
-        tell(f"{count(len(links), 'link')} not followed: {named}")
+    tell_links(links)
     if draft.left_out:
         tell(f"{count(draft.left_out_total, noun)} left out:")
     for one in draft.left_out[:SHOWN]:
@@ -75,6 +72,14 @@ def tell_outlook(outlook: Outlook, noun: str, links: list[str]) -> None:
     for mistake in outlook.mistakes[:SHOWN]:
         tell(f"request {mistake.line}: {mistake.problem}; {mistake.fix}")
     _tell_more(outlook.mistakes_total)
+
+
+def tell_links(links: list[str]) -> None:
+    """Tell people which *links* were passed by, if any."""
+    if links:
+        more = ", …" if len(links) > LINKS_SHOWN else ""
+        named = ", ".join(links[:LINKS_SHOWN]) + more
+        tell(f"{count(len(links), 'link')} not followed: {named}")
 
 
 def _tell_requests(outlook: Outlook) -> None:

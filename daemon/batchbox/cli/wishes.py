@@ -182,7 +182,9 @@ def read_params(text: str | None) -> dict[str, Any]:
         found = msgspec.json.decode(text or "{}", type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         problem = f"--params is no JSON object: {error}"
-        raise Stop(problem, """write it as in --params '{"temperature": 0}'""", code=BAD_SETTINGS) from None
+        raise Stop(
+            problem, """write it as in --params '{"stop_sequences": ["END"]}'""", code=BAD_SETTINGS
+        ) from None
     wrong = next((name for name in OURS if name in found), None)
     if wrong:
         raise Stop(f'--params may not have "{wrong}"', "that is made for each request", code=BAD_SETTINGS)

@@ -11,7 +11,6 @@ A line is never built as a whole: `msgspec.Raw` keeps each value as bytes, so th
 brackets costs its own size and no more.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -22,13 +21,13 @@ from batchbox.core.fields import Complaint, Fields, column_of, decode, decode_fi
 from batchbox.core.manifest import Mistake
 from batchbox.core.marker import base_of
 from batchbox.core.openai_lines import is_openai, translate
+from batchbox.core.returns import LINE_NUMBER, is_returned
 from batchbox.core.stand_ins import read_reason
 
 Raw = msgspec.Raw
 
 BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
-LINE_NUMBER = re.compile(rb"[0-9]{1,12}")
 MOST = 1e9  # of max_tokens, wherever it is reckoned with: more is a slip
 UNCORRECTED = "this line of an errors file was not corrected"
 BLANKS = b" \t\r\n"
@@ -133,17 +132,19 @@ def _refuse_other(text: bytes) -> NoReturn:
 def _unwrap(fields: Fields) -> Fields:
     """Return the request inside a line of an errors file, with the id that the line had.
 
-    A request that failed again lies inside a line of an errors file that lies inside another.
+    A request that failed again may lie inside a line of an errors file that lies inside another.
     """
-    while {"line", "reason"} <= fields.keys() and {"request", "raw"} & fields.keys():
+    own_id: Fields = {}
+    while is_returned(fields):
         if "request" not in fields:
             raise _refuse_uncorrected(bytes(fields["reason"]))
         inner = bytes(fields["request"])
-        own_id = {"custom_id": fields["custom_id"]} if "custom_id" in fields else _name(fields["line"])
         if inner[:1] not in (b'"', b"{"):
             _refuse_other(inner)
-        fields = own_id | (decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)})
-    return fields
+        given = {"custom_id": fields["custom_id"]} if "custom_id" in fields else {}
+        own_id = given or _name(fields["line"]) or own_id
+        fields = given | (decode_fields(inner) if inner[:1] == b"{" else {"prompt": Raw(inner)})
+    return own_id | fields
 
 
 def _refuse_uncorrected(reason: bytes) -> Complaint:

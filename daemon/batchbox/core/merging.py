@@ -29,10 +29,15 @@ class _ResultsRow(msgspec.Struct):
     result: _Result
 
 
-class _AnswersRow(msgspec.Struct):
+class AnswersRow(msgspec.Struct):
+    """What of a line of answers counts here."""
+
     custom_id: str | None
     line: int
     status: str
+    text: str | None = None
+    stop_reason: str | None = None
+    error: str | None = None
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -110,14 +115,14 @@ def _load_odd(line: bytes) -> tuple[Kind, Row]:
     return "results", Row(row.custom_id, True, row.result.type == SUCCEEDED, 0, line)
 
 
-def _of_answers(row: _AnswersRow, line: bytes) -> Row:
+def _of_answers(row: AnswersRow, line: bytes) -> Row:
     has_id = row.custom_id is not None
     key = row.custom_id if row.custom_id is not None else f"line-{row.line:06d}"
     return Row(key, has_id, row.status == SUCCEEDED, row.line, line)
 
 
 _results = msgspec.json.Decoder(_ResultsRow)
-_answers = msgspec.json.Decoder(_AnswersRow)
+_answers = msgspec.json.Decoder(AnswersRow)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -153,6 +158,10 @@ class Tries:
             for offset, row in file.read():
                 if row.has_id and (row.succeeded or not self._places.get(row.key, 0) & 1):
                     self._places[row.key] = (offset * len(self.files) + number) << 1 | row.succeeded
+
+    def know(self, key: str) -> bool:
+        """Say whether one of them has a row of that id."""
+        return key in self._places
 
     def find(self, first: Row) -> Row | None:
         """Return what takes the place of a row of the *first* try; None if that stays."""

@@ -1,5 +1,7 @@
 """Merging into a table of answers: what later tries came to is put beside the questions, by their ids."""
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -11,10 +13,9 @@ from batchbox.core.cells import OURS, CellWriter, guard, is_ours
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.ledger import SUCCEEDED, read_row
 from batchbox.core.lines import BOM
-from batchbox.core.merging import NOT_ROWS, Merged, Row, Tries, require_known
+from batchbox.core.merging import NOT_ROWS, AnswersRow, Merged, Row, Tries, require_known
+from batchbox.core.shorthand import IDS, find_column
 from batchbox.core.tables import Flaw, Table
-
-ID_COLUMNS = ("custom_id", "id")  # where none is named, as it is for a table that is dropped
 
 
 class _ResultsRow(msgspec.Struct):
@@ -22,7 +23,7 @@ class _ResultsRow(msgspec.Struct):
 
 
 _results = msgspec.json.Decoder(_ResultsRow)
-_answers = msgspec.json.Decoder(Answer)
+_answers = msgspec.json.Decoder(AnswersRow)
 
 
 def merge_table(first: Table, id_column: str | None, tries: Tries, out: BinaryIO, add: bool) -> Merged:
@@ -38,7 +39,8 @@ def merge_table(first: Table, id_column: str | None, tries: Tries, out: BinaryIO
         if isinstance(record, Flaw):
             raise Stop(f"line {record.line}: {record.problem}", record.fix, code=BAD_SETTINGS)
         own, ours = record.cells[: -len(OURS)], record.cells[-len(OURS) :]
-        place = Row(own[at], True, ours[0] == SUCCEEDED, 0, b"")
+        key = _read_id(own, at, first.delimiter, tries)
+        place = Row(key, True, ours[0] == SUCCEEDED, 0, b"")
         found = tries.find(place) if place.key else None
         merged.count(found or place)
         merged.replaced += found is not None
@@ -61,18 +63,34 @@ def _find_ids(columns: Sequence[str], id_column: str | None) -> int:
         problem = "the first file is no table of answers: its last columns are not " + ", ".join(OURS)
         raise Stop(problem, "name the .answers.csv or .answers.tsv of the outbox", code=BAD_SETTINGS)
     own = columns[: -len(OURS)]
-    for name in (id_column,) if id_column else ID_COLUMNS:
-        if name in own:
-            return own.index(name)
+    at = find_column(own, (id_column,) if id_column else IDS)
+    if at is not None:
+        return at
     problem = f'no column is called "{id_column}"' if id_column else "no column is called custom_id or id"
     fix = f"say which one holds the ids with --id-column ({', '.join(own)}); if none does, merge the results"
     raise Stop(problem, fix, code=BAD_SETTINGS)
 
 
+def _read_id(own: Sequence[str], at: int, delimiter: str, tries: Tries) -> str:
+    """Return the id of a row. One that could not be read stands whole in its first cell: look there too."""
+    if any(own[1:]) or tries.know(own[at]):
+        return own[at]
+    found = _split(own[0], delimiter)[at : at + 1]
+    return found[0].strip() if found and tries.know(found[0].strip()) else own[at]
+
+
+def _split(text: str, delimiter: str) -> list[str]:
+    """Return the cells of a row that is no good one, as far as they can be told."""
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
 def _read_cells(row: Row) -> list[str]:
     """Return what stands in our columns for *row*, of results or of answers."""
     try:
-        answer = _answers.decode(row.text)
+        answer: AnswersRow | Answer = _answers.decode(row.text)
     except msgspec.DecodeError:
         answer = _read_result(row)
     return [answer.status, guard(answer.text or ""), answer.stop_reason or "", guard(answer.error or "")]

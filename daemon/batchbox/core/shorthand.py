@@ -34,8 +34,8 @@ class Rows:
         self._columns = columns
         self._template = Template(prompt) if prompt is not None else None
         self._id = self._find_id(id_column)
-        self._prompt = _find(columns, ("prompt",))
-        self._params = {} if self._template else {name: _find(columns, (name,)) for name in PARAMS}
+        self._prompt = find_column(columns, ("prompt",))
+        self._params = {} if self._template else {name: find_column(columns, (name,)) for name in PARAMS}
         self._places = self._find_places(self._template) if self._template else {}
         if self._template is None and self._prompt is None:
             raise self._ask_for_prompt(queue)
@@ -68,8 +68,8 @@ class Rows:
 
     def _find_id(self, id_column: str | None) -> int | None:
         if id_column is None:
-            return _find(self._columns, IDS)
-        at = _find(self._columns, (id_column,))
+            return find_column(self._columns, IDS)
+        at = find_column(self._columns, (id_column,))
         if at is None:
             problem = f'the ids have to stand in a column "{id_column}", and there is none ({self._listed()})'
             raise Unfit(
@@ -78,7 +78,7 @@ class Rows:
         return at
 
     def _find_places(self, template: Template) -> dict[str, int]:
-        found = {name: _find(self._columns, (name,)) for name in template.names}
+        found = {name: find_column(self._columns, (name,)) for name in template.names}
         missing = [name for name, at in found.items() if at is None]
         if missing:
             problem = f'the prompt of this queue asks for a column "{missing[0]}", and there is none'
@@ -126,7 +126,7 @@ def _fill_text(text: str, template: Template) -> str:
     return template.fill({TEXT: text})
 
 
-def _find(columns: Sequence[str], names: Sequence[str]) -> int | None:
+def find_column(columns: Sequence[str], names: Sequence[str]) -> int | None:
     """Return where the first of *names* stands that is a column, in small letters or large."""
     small = [column.lower() for column in columns]
     for name in names:

@@ -36,11 +36,3 @@ def read_reason(reason: bytes) -> tuple[str, str] | None:
         found = msgspec.json.decode(reason, type=_Reason)
         return (found.problem, found.fix) if found.outcome == OUTCOME else None
     return None
-
-
-def text_of(raw: bytes) -> bytes:
-    """Return what the producer wrote on line *raw*: that itself, unless it only stands for it."""
-    with suppress(msgspec.DecodeError, RecursionError):
-        found = msgspec.json.decode(raw, type=_StandIn)
-        return found.raw.encode() if found.reason.outcome == OUTCOME else raw
-    return raw

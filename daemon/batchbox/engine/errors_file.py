@@ -1,6 +1,7 @@
 """The errors file: what did not succeed, each with its line, the reason, and the original request.
 
 A line of it is itself a line that can be dropped: correct what stands under `request` and drop it back in.
+However often it comes back, it has the line and the request of the first file.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import msgspec
 
 from batchbox.core.lines import BOM
 from batchbox.core.manifest import Manifest
+from batchbox.core.returns import find_origin
 from batchbox.engine.context import SKIPPED, Context, open_lines
 from batchbox.engine.index import Entry
 
@@ -62,8 +64,8 @@ class ErrorsFile:
     def add(self, entry: Entry, outcome: str, problem: str) -> None:
         """Add a request that did not succeed."""
         self._add_skips(before=entry.line)
-        original = self._original(entry.line)
-        fields = {"line": entry.line, "custom_id": entry.custom_id}
+        line, _, original = find_origin(self._original(entry.line))
+        fields = {"line": line or entry.line, "custom_id": entry.custom_id}
         reason = {"outcome": outcome, "problem": problem}
         head = msgspec.json.encode(fields | {"reason": reason})[:-1]
         self._write(head + b',"request":' + original + b"}\n")
@@ -77,8 +79,8 @@ class ErrorsFile:
         self.count += 1
 
     def _add_skips(self, before: int | None) -> None:
-        for line, _ in self._skips.take(before):
-            self._write(line)
+        for line, entry in self._skips.take(before):
+            self._write(_place(entry) if "origin" in entry else line)
 
     def _original(self, number: int) -> bytes:
         """Return line *number* of the dropped file, as the JSON it was; null if it is that no more."""
@@ -92,3 +94,9 @@ class ErrorsFile:
         except (msgspec.DecodeError, RecursionError):
             return b"null"
         return text
+
+
+def _place(entry: dict[str, Any]) -> bytes:
+    """Return the line for one that came back: by what it was in the first file, where its answer belongs."""
+    fields = entry["origin"] | {"reason": entry["reason"], "raw": entry["raw"]}
+    return msgspec.json.encode(fields) + b"\n"

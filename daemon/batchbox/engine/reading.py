@@ -8,7 +8,7 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import structs
@@ -16,11 +16,11 @@ from msgspec import structs
 from batchbox.core.attachments import Fetch, embed, may_name_files
 from batchbox.core.errors import Unfit
 from batchbox.core.fields import Complaint, quote
-from batchbox.core.lines import Request, read_line
+from batchbox.core.lines import BOM, Request, read_line
 from batchbox.core.manifest import Input, Mistake
 from batchbox.core.packing import FRAME, fits_alone, size_of
 from batchbox.core.plain import read_plain
-from batchbox.core.stand_ins import text_of
+from batchbox.core.returns import find_origin
 from batchbox.queues import QueueRules
 
 BLOCK = 1 << 16  # with all that is made of it below what malloc(3) takes anew from the kernel each time
@@ -195,10 +195,7 @@ class Reading:
         if len(self.mistakes) < MISTAKES_KEPT:
             self.mistakes.append(mistake)
         if self._skipped and self._rules.skips_bad_lines:
-            text = text_of(raw)[:RAW_KEPT].rstrip(b"\r\n").decode(errors="backslashreplace")
-            reason = mistake.model_dump(exclude={"line"}, exclude_none=True)
-            entry = {"line": mistake.line, "reason": {"outcome": "skipped", **reason}, "raw": text}
-            self._skipped.write(msgspec.json.encode(entry) + b"\n")
+            self._skipped.write(_describe_skipped(mistake, raw))
 
     def conclude(self) -> Input:
         """Return what was found in the whole file; a file without any request is a mistake too."""
@@ -227,3 +224,15 @@ def _split(text: bytes) -> list[bytes]:
 def _too_long(number: int, limit: int) -> Mistake:
     problem = f"the request is larger than one batch may be ({limit:,} bytes)"
     return Mistake(line=number, problem=problem, fix="make it smaller, or spread it over several requests")
+
+
+def _describe_skipped(mistake: Mistake, raw: bytes) -> bytes:
+    """Return what is kept of line *raw*; as *origin*, where it stood in the first file if it came back."""
+    text = raw.removeprefix(BOM) if mistake.line == 1 else raw
+    line, custom_id, text = find_origin(text.rstrip(b"\r\n"))
+    reason = mistake.model_dump(exclude={"line"}, exclude_none=True)
+    entry: dict[str, Any] = {"line": mistake.line, "reason": {"outcome": "skipped", **reason}}
+    entry["raw"] = text[:RAW_KEPT].decode(errors="backslashreplace")
+    if custom_id or line not in {None, mistake.line}:
+        entry["origin"] = {"line": line or mistake.line} | ({"custom_id": custom_id} if custom_id else {})
+    return msgspec.json.encode(entry) + b"\n"
