@@ -150,6 +150,17 @@ def test_a_day_of_a_queue_and_over_all() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cost", "limit", "times"), [(0.005034, 0.035238, 7), (0.1, 0.3, 3), (1e-9, 3e-9, 3)]
+)
+def test_what_fits_exactly_fits(cost: float, limit: float, times: int) -> None:
+    """So many files as a day's limit is a multiple of are sent, and not one more."""
+    for before in range(times + 1):
+        spent = [sent(f"{n}", part(PartState.SUBMITTED, dollars=cost)) for n in range(before)]
+        found = why(purse(*spent, own=Budget(cost_per_day=limit)), unsent(dollars=cost))
+        assert bool(found) is (before == times)
+
+
 def test_more_than_a_whole_day() -> None:
     """A file that is more than a day's limit by itself is held on any day, and says so."""
     (found,) = purse(own=Budget(cost_per_day=3.0)).judge(unsent()) or ()

@@ -160,6 +160,11 @@ def _cost_of(part: Part) -> float:
     return (part.estimate.cost_usd or 0.0) if part.estimate else 0.0
 
 
+def _is_more(before: float, wanted: float, limit: float) -> bool:
+    """Compare in whole billionths, as sums are kept: what fits exactly fits."""
+    return round(before * NANO) + round(wanted * NANO) > round(limit * NANO)
+
+
 @dataclass(frozen=True, slots=True)
 class Purse:
     """What a plan knows of money. *own*: the budgets of queues, *usual*: of any other; *over_all*: of all.
@@ -202,7 +207,7 @@ class Purse:
                 ("max_requests_per_day", budget.requests_per_day, spent.requests, requests, whose or "")
             )
         for setting, limit, before, wanted, name in limits:
-            if limit is not None and (wanted is None or before + wanted > limit):
+            if limit is not None and (wanted is None or _is_more(before, wanted, limit)):
                 yield Excess(setting, limit, before, wanted, name, why)
 
     def tell(self) -> list[dict[str, Any]]:
