@@ -1,7 +1,7 @@
 """Turns: no queue's flood keeps another waiting, and what is more urgent goes first."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -153,6 +153,46 @@ def test_small_parts_do_not_pass_a_large_one_that_waits_for_room() -> None:
     assert sent(view([large, small], quota=quota)) == []
     assert sent(view([large, small.model_copy(update={"priority": Priority.URGENT})], quota=quota))
     assert list(Agenda().take(view([large, small, job("3", "q")], quota=quota), ())) == [Ingest("3")]
+
+
+@pytest.mark.parametrize(
+    "queue_of",
+    [lambda n: f"new-{n}", lambda n: "cd"[n % 2], lambda _n: "b"],
+    ids=["ever new queues", "queues that come back", "one queue"],
+)
+def test_a_large_part_does_not_starve(queue_of: Callable[[int], str]) -> None:
+    """Whoever else sends small ones, in whatever queues: they do not go before it again and again."""
+    agenda = Agenda()
+    fresh = [job(f"0-{queue}", queue, PartState.READY) for queue in "ab"]
+    assert sent(view(fresh), agenda) == [Submit("0-a", KEY)]
+    assert sent(view(fresh), agenda) == [Submit("0-b", KEY)]
+    there = [job(f"0-{queue}", queue, PartState.SUBMITTED) for queue in "ab"]  # both have had a turn
+    large = job("1", "a", PartState.READY, requests=20)
+    order: list[str] = []
+    while order[-1:] != ["1"]:
+        small = job(f"2-{len(order):02d}", queue_of(len(order)), PartState.READY, requests=1)
+        agenda.wake_by(0.0)
+        order += [one.job for one in sent(view([*there, large, small], quota=Quota(20, {})), agenda)]
+        assert len(order) < 4
+
+
+def test_what_is_next_stays_next_until_it_is_sent() -> None:
+    """Not what has less there by then goes before it, but what is urgent does, of its own queue as well."""
+    large = job("1", "a", PartState.READY, requests=20)
+    small = job("2", "b", PartState.READY, requests=1)
+    urgent = job("3", "a", PartState.READY, requests=1, priority=Priority.URGENT)
+    agenda = Agenda()
+
+    def go(*jobs: Manifest, **there: int) -> list[str]:
+        agenda.wake_by(0.0)
+        return [one.job for one in sent(view(jobs, quota=Quota(20, there)), agenda)]
+
+    assert go(large, small, a=5, b=6) == []
+    assert go(large, small, a=5, b=1) == []
+    assert go(large, small, urgent, a=5) == ["3"]
+    assert go(large, small, a=1) == []
+    assert go(large, small) == ["1"]
+    assert go(small, a=1) == ["2"]
 
 
 def test_what_has_just_failed_lets_all_others_try_first() -> None:

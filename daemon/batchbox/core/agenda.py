@@ -44,8 +44,11 @@ class Agenda:
                 break
             self._refresh(view, stale)
         self.crowded_out = choice.crowded_out
+        if self.crowded_out:
+            lane = lane_of(view, self.crowded_out)
+            self._turns.next[lane.priority] = lane.queue
         for action in choice.actions:
-            self._turns.note(view.jobs[action.job].source.queue, type(action))
+            self._turns.note(lane_of(view, action))
             self._lanes.drop(action.job)
         yield from choice.actions
 
@@ -53,7 +56,9 @@ class Agenda:
         for job in jobs:
             self._lanes.drop(job)
             if action := _find_due(view, job):
-                self._lanes.put(lane_of(view, action), age_of(view.jobs[job]), action)
+                lane = lane_of(view, action)
+                self._turns.begin(lane.queue)
+                self._lanes.put(lane, age_of(view.jobs[job]), action)
 
 
 def _find_due(view: View, job: JobId) -> JobAction | None:

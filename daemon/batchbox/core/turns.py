@@ -6,9 +6,9 @@ rows home goes before what sends new ones, the oldest file first.
 
 One part is sent at a time, and which is next is told for all queues together: an urgent one; then, where
 the API takes only so many requests, that of the queue with the fewest there; then that of the queue whose
-last turn is the longest ago. It waits for room if it has to, and all others behind it: so a large part is
-not passed by small ones for ever. Only what has just failed lets all
-others try first.
+last turn is the longest ago. It waits for room if it has to, and all others behind it; it stays the next
+until it is sent, and a queue that comes anew begins behind those that wait: so a large part is not passed
+by small ones for ever. Only what is more urgent passes; and what has just failed lets all others try first.
 """
 
 from bisect import bisect_left, insort
@@ -93,27 +93,42 @@ class Lanes:
 
 @dataclass(slots=True)
 class Turns:
-    """When each queue had its last turn at all, and its last turn to send; the higher, the later."""
+    """When each queue had its last turn at all, and its last turn to send; the higher, the later.
+
+    *next*: for each priority the queue whose part waits for room, and keeps its place until it is sent.
+    """
 
     all: dict[str, int] = field(default_factory=dict)
     sending: dict[str, int] = field(default_factory=dict)
+    next: dict[int, str] = field(default_factory=dict)
     number: int = 0
 
-    def note(self, queue: str, kind: type) -> None:
+    def note(self, lane: Lane) -> None:
         """Take down a turn."""
         self.number += 1
-        self.all[queue] = self.number
-        if kind is Submit:
-            self.sending[queue] = self.number
+        self.all[lane.queue] = self.number
+        if lane.kind is Submit:
+            self.sending[lane.queue] = self.number
+            if self.is_next(lane):
+                del self.next[lane.priority]
+
+    def is_next(self, lane: Lane) -> bool:
+        """Say whether a part of that lane was told to be the next of its priority, and did not fit."""
+        return self.next.get(lane.priority) == lane.queue
+
+    def begin(self, queue: str) -> None:
+        """Know *queue* from now on: it begins behind all that wait, or ever new ones would pass them."""
+        self.all.setdefault(queue, self.number)
+        self.sending.setdefault(queue, self.number)
 
     def keep(self, queues: Collection[str]) -> None:
         """Forget all but *queues*: anybody who may make a folder may make up a queue."""
-        self.all = {queue: turn for queue, turn in self.all.items() if queue in queues}
-        self.sending = {queue: turn for queue, turn in self.sending.items() if queue in queues}
+        self.all = {queue: self.all.get(queue, self.number) for queue in queues}
+        self.sending = {queue: self.sending.get(queue, self.number) for queue in queues}
 
     def copy(self) -> "Turns":
         """Return the same, to go on with on trial."""
-        return Turns(dict(self.all), dict(self.sending), self.number)
+        return Turns(dict(self.all), dict(self.sending), dict(self.next), self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +161,13 @@ def choose(view: "View", lanes: Lanes, turns: Turns) -> Choice:
 def _next_part(view: "View", lanes: Lanes, turns: Turns) -> Lane | None:
     """Return the lane whose first part goes out before all others."""
 
-    def key(lane: Lane) -> tuple[bool, int, int, int, JobId]:
+    def key(lane: Lane) -> tuple[bool, int, bool, int, int, JobId]:
         head = lanes.at(lane)
         there = view.quota.of(lane.queue) if view.quota.limit is not None else 0
         return (
             lane.is_resting,
             lane.priority,
+            not turns.is_next(lane),
             there,
             turns.sending.get(lane.queue, 0),
             head.job if head else "",
@@ -191,7 +207,7 @@ def _take_turns(view: "View", lanes: Lanes, turns: Turns, open_lanes: list[Lane]
         chosen.append(action)
         places[lane] += 1
         load[lane.queue] += 1
-        turns.note(lane.queue, lane.kind)
+        turns.note(lane)
         if lane.kind is Submit or lanes.at(lane, places[lane]) is None:
             del places[lane]
     return chosen
