@@ -249,3 +249,19 @@ def test_no_beginning_of_a_line_passes_for_a_line(cut: int) -> None:
     assert isinstance(found, Mistake) == bool(cut)
     if isinstance(found, Mistake):
         assert found.column == len(whole) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "is_good"),
+    [
+        ('{"prompt":"FIRST","prompt":"SECOND"}', False),
+        ('{"prompt":"FIRST", "system":"S", "pr\\u006fmpt":"\\"prompt\\"", "prompt":"THIRD"}', False),
+        ('{"custom_id":"prompt","prompt":"prompt","metadata":{"prompt":1}}', True),
+        ('{"prompt":"a","tools":[{"prompt":1},{"prompt":2}],"system":"prompt"}', True),
+    ],
+)
+def test_two_prompts_in_a_line_are_not_chosen_from(text: str, is_good: bool) -> None:
+    """One of them would be asked, and nobody would know of the other."""
+    found = read_line(7, text.encode(), DEFAULTS)
+    assert isinstance(found, Mistake) != is_good
+    assert is_good or '"prompt" stands twice in the line' in str(found)

@@ -81,6 +81,35 @@ def test_a_tsv_has_tabs_whatever_else_its_header_has() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "fix"),
+    [
+        (b',a\n0,"x"\n', "pandas: index=False"),
+        (b"a,,\n1,,\n", "remove what is empty to the right"),
+        (b'[{"prompt": "x"}\n', "name end in .jsonl"),
+    ],
+)
+def test_what_to_do_fits_what_was_done(data: bytes, fix: str) -> None:
+    """Row names that nobody asked for, empty columns, and lines of JSON called a table."""
+    with pytest.raises(Unfit) as raised:
+        read(data)
+    assert fix in raised.value.fix
+
+
+def test_rows_of_a_database_are_not_taken_for_one() -> None:
+    """Where nobody quotes, a quote that happens to close rows below would swallow them silently."""
+    data = b'id\tprompt\n1\tx\n2\t"hello\n3\tb\n4\tworld"\n5\t"two\nlines"\n6\ty\n'
+    _, (first, flaw, *rest) = read(data, "tsv")
+    assert isinstance(first, Record)
+    assert isinstance(flaw, Flaw)
+    assert (flaw.line, flaw.raw) == (3, '2\t"hello\n3\tb\n4\tworld"\n')
+    assert "each line of it would be a whole row" in flaw.problem
+    assert [(one.line, one.cells) for one in rest if isinstance(one, Record)] == [
+        (6, ["5", "two\nlines"]),
+        (8, ["6", "y"]),
+    ]
+
+
+@pytest.mark.parametrize(
     ("row", "problem"),
     [
         (b"1", "this row has 1 cells and the header 2"),
@@ -118,6 +147,8 @@ def test_a_quote_that_is_never_closed_takes_all_that_follows() -> None:
         (b"\n1,2\n", 1, "the file has no header"),
         (b",,\n1,2,3\n", 1, "the file has no header"),
         (b"a,,c\n1,2,3\n", 1, "column 2 has no name in the header"),
+        (b'"",a\n"1","x"\n', 1, "column 1 has no name in the header"),
+        (b'{"custom_id":"a","prompt":"x"}\n', 1, "the file is no table: where the header"),
         (b"a,b, a\n1,2,3\n", 1, 'two columns are called "a"'),
         (b"nr,TEXT,Text\n1,2,3\n", 1, 'two columns are called "Text"'),
         (b'"a"b,c\n', 1, "the header cannot be read"),

@@ -177,13 +177,15 @@ def test_files_that_are_too_many_for_a_request_are_not_all_read() -> None:
     assert len(reads) == 5
 
 
+@pytest.mark.parametrize("word", ["file", "image", "path", "source", "content", "messages"])
 @pytest.mark.parametrize("blank", ["", " ", "\t "])
-def test_no_line_that_names_a_file_is_taken_for_a_plain_one(blank: str) -> None:
-    """However its brackets are spaced, and whatever stands before them."""
+def test_no_line_that_names_a_file_is_taken_for_a_plain_one(blank: str, word: str) -> None:
+    """However its brackets are spaced, and whatever stands before them; however a *word* is spelled."""
     source = '{"type":"file","path":"a.jpg"}'
     block = f'{{"type":"image","source":{source}}}'
     messages = f'[{blank}{{"role":"user","content":[{blank}{block}]}}]'
     text = f'{{"custom_id":"1","params":{{"model":"m","max_tokens":1,"messages":{messages}}}}}\n'
+    text = text.replace(f'"{word}"', f'"{word[:-1]}\\u00{ord(word[-1]):02X}"')
     rules = Settings().for_queue("default")
     found = Reading(io.BytesIO(text.encode()), rules, 1 << 20, None, fetch=lambda _path, _limit: PHOTO)
     (request,) = [one for some in found.requests() for one in some]

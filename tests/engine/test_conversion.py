@@ -104,6 +104,21 @@ def test_columns_that_do_not_serve(data: bytes, queue: dict[str, Any], problem: 
 
 
 @pytest.mark.parametrize(
+    ("name", "data", "queue"),
+    [
+        ("a.tsv", b"id,prompt\n1,x\n", {}),
+        ("a.tsv", b"id;text\n1;x\n", {"prompt": "{text}"}),
+        ("a.csv", b'"id,text"\n"1,x"\n', {"id_column": "id"}),
+    ],
+)
+def test_a_header_that_is_one_cell_is_told_so(name: str, data: bytes, queue: dict[str, Any]) -> None:
+    """What is wrong is how the cells are parted, not how the columns are called."""
+    found = unfit(name, data, **queue)
+    assert "the header is a single cell" in found.problem
+    assert "in a .tsv tabs part the cells" in found.fix
+
+
+@pytest.mark.parametrize(
     ("row", "problem"),
     [
         (b"1,,,,", "there is nothing to ask in this row"),

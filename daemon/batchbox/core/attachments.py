@@ -25,6 +25,7 @@ DOCUMENT_BYTES = 32_000_000 * 3 // 4
 
 BOM = b"\xef\xbb\xbf"
 NAMES = (b'"path"', b'"file"')
+ESCAPED = re.compile(rb"\\u00(?:6[1-9a-fA-F]|7[0-9aA])")  # a small letter, as no usual encoder spells it
 OBJECTS = re.compile(rb"\[\s*\{")  # the beginning of a list of blocks
 SAVE_AS = "save it as PDF or as text"
 
@@ -63,7 +64,12 @@ def may_name_files(line: bytes) -> bool:
 
 
 def _names_files(text: bytes, start: int = 0) -> bool:
-    return all(text.find(name, start) >= 0 for name in NAMES)
+    return all(text.find(name, start) >= 0 for name in NAMES) or bool(ESCAPED.search(text, start))
+
+
+def _word(value: bytes) -> str:
+    """Return what a string of JSON says, however it is spelled; empty if *value* is none."""
+    return decode(value, str) if value[:1] == b'"' else ""
 
 
 def embed(params: Raw, fetch: Fetch) -> Raw:
@@ -107,23 +113,24 @@ def _embed_block(block: bytes, fetch: Fetch, depth: int) -> Raw | None:
     if block[:1] != b"{":
         return None
     fields = decode_fields(block)
-    kind, source = bytes(fields.get("type", b"")), bytes(fields.get("source", b""))
-    if kind == b'"tool_result"' and depth > 1:
+    kind, source = _word(bytes(fields.get("type", b""))), bytes(fields.get("source", b""))
+    if kind == "tool_result" and depth > 1:
         return _embed_content(block, fetch, depth - 1)
-    if kind not in (b'"image"', b'"document"') or source[:1] != b"{":
+    if kind not in ("image", "document") or source[:1] != b"{":
         return None
     found = _embed_source(kind, source, fetch, depth)
     return Raw(join_fields(fields | {"source": found})) if found else None
 
 
-def _embed_source(kind: bytes, source: bytes, fetch: Fetch, depth: int) -> Raw | None:
+def _embed_source(kind: str, source: bytes, fetch: Fetch, depth: int) -> Raw | None:
     fields = decode_fields(source)
-    if bytes(fields.get("type", b"")) == b'"content"' and depth > 1:
+    form = _word(bytes(fields.get("type", b"")))
+    if form == "content" and depth > 1:
         return _embed_content(source, fetch, 1)
-    if bytes(fields.get("type", b"")) != b'"file"' or "path" not in fields:
+    if form != "file" or "path" not in fields:
         return None
     path = _take_path(fields)
-    if kind == b'"image"':
+    if kind == "image":
         return _inline(path, _image_kind(path, data := fetch(path, IMAGE_BYTES)), data)
     data = fetch(path, DOCUMENT_BYTES)
     return _inline(path, PDF, data) if PDF.start.match(data) else _inline_text(path, data)

@@ -109,6 +109,18 @@ def find_elements(array: bytes) -> Iterator[tuple[int, int]]:
             start = found.end()
 
 
+def find_repeated(text: bytes) -> str | None:
+    """Return a name that stands more than once in the well-formed object that is *text*."""
+    known: set[str] = set()
+    for start, end in find_elements(text):
+        quoted = TOKEN.match(text[start:end].strip())
+        name = decode(quoted[0], str) if quoted else ""
+        if name in known:
+            return name
+        known.add(name)
+    return None
+
+
 def join_fields(fields: Mapping[str, bytes | msgspec.Raw]) -> bytes:
     """Return the object that has these fields, each as it is."""
     pieces: list[bytes | msgspec.Raw] = []  # joined in one go, as one of them may be very large

@@ -17,7 +17,16 @@ from typing import NoReturn
 
 import msgspec
 
-from batchbox.core.fields import Complaint, Fields, column_of, decode, decode_fields, join_fields
+from batchbox.core.fields import (
+    Complaint,
+    Fields,
+    column_of,
+    decode,
+    decode_fields,
+    find_repeated,
+    join_fields,
+    quote,
+)
 from batchbox.core.manifest import Mistake
 from batchbox.core.marker import base_of
 from batchbox.core.openai_lines import is_openai, translate
@@ -28,6 +37,7 @@ Raw = msgspec.Raw
 
 BOM = b"\xef\xbb\xbf"
 REQUIRED = ("model", "max_tokens", "messages")
+PROMPT = b'"prompt"'
 MOST = 1e9  # of max_tokens, wherever it is reckoned with: more is a slip
 UNCORRECTED = "this line of an errors file was not corrected"
 BLANKS = b" \t\r\n"
@@ -85,6 +95,8 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
         decode(text, str)
     elif text[:1] == b"{":
         fields = decode_fields(text)
+        if "prompt" in fields:
+            _require_one_prompt(text)
     else:
         _refuse_other(text)
     fields = _unwrap(fields)
@@ -101,6 +113,11 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
 def read_number(value: bytes) -> int:
     """Return what JSON that is checked says, if it is a number; else 0, for the API to complain of."""
     return int(min(float(value), MOST)) if value[:1].isdigit() else 0
+
+
+def _require_one_prompt(text: bytes) -> None:
+    if text.count(PROMPT) > 1 and (name := find_repeated(text)):
+        raise Complaint(f"{quote(name)} stands twice in the line", "keep one, or make two lines of it")
 
 
 def _require_utf8(text: bytes) -> None:

@@ -72,9 +72,8 @@ class Rows:
         at = find_column(self._columns, (id_column,))
         if at is None:
             problem = f'the ids have to stand in a column "{id_column}", and there is none ({self._listed()})'
-            raise Unfit(
-                problem, "name a column so, or ask whoever runs batchbox to set id_column otherwise", line=1
-            )
+            fix = "name a column so, or ask whoever runs batchbox to set id_column otherwise"
+            raise self._refuse(problem, fix)
         return at
 
     def _find_places(self, template: Template) -> dict[str, int]:
@@ -83,7 +82,7 @@ class Rows:
         if missing:
             problem = f'the prompt of this queue asks for a column "{missing[0]}", and there is none'
             fix = "name a column so, or ask whoever runs batchbox to change the prompt"
-            raise Unfit(f"{problem} ({self._listed()})", fix, line=1)
+            raise self._refuse(f"{problem} ({self._listed()})", fix)
         return {name: at for name, at in found.items() if at is not None}
 
     def _ask_for_prompt(self, queue: str) -> Unfit:
@@ -96,7 +95,15 @@ class Rows:
         where = f"[queue.{queue}] prompt = {template}" if queue != "default" else f"prompt = {template}"
         problem = f'no column is called "prompt", and this queue has no prompt of its own ({self._listed()})'
         fix = 'call the column that is to be asked "prompt"; or, to ask the same of every row, have this put'
-        return Unfit(problem, f"{fix} into batchbox.toml by whoever runs batchbox: {where}", line=1)
+        return self._refuse(problem, f"{fix} into batchbox.toml by whoever runs batchbox: {where}")
+
+    def _refuse(self, problem: str, fix: str) -> Unfit:
+        """Return what to raise where a column is missing; it may be that none is told from the others."""
+        name = self._columns[0]
+        if len(self._columns) == 1 and set(name) & set(",;\t"):
+            problem = f'the header is a single cell, "{shorten(name)}"'
+            fix = "in a .tsv tabs part the cells, else name it .csv; and put no quotes around a whole row"
+        return Unfit(problem, fix, line=1)
 
     def _listed(self) -> str:
         more = ", …" if len(self._columns) > COLUMNS_SHOWN else ""

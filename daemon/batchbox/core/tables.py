@@ -18,6 +18,7 @@ NAME_SHOWN = 40  # characters
 DELIMITERS = (",", ";", "\t")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 HINT = re.compile(r"sep=(.?)\s*", re.IGNORECASE | re.DOTALL)  # Excel's own first line, which is no record
+JSON = re.compile(r'\s*\[?\s*\{\s*"')
 NO_DELIMITERS = ("", '"', "\r", "\n", "\0")
 LINE_END = re.compile(r"\r\n|\r|\n")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -53,12 +54,16 @@ class Table:
     def __init__(self, file: BinaryIO, kind: Literal["csv", "tsv"]) -> None:
         self._text = open_text(file)
         self._line = 0
+        self._is_tsv = kind == "tsv"
         self._pieces: list[str] = []
         first = self._peek()
         hint = _read_hint(first) if kind == "csv" else ""
         if hint:
             self._pieces = []
             first = self._peek()
+        if JSON.match(first):
+            fix = "let the file's name end in .jsonl, with one JSON object on each line"
+            raise Unfit("the file is no table: where the header should be stands JSON", fix, line=self._line)
         self.delimiter = "\t" if kind == "tsv" else hint or _find_delimiter(first)
         self._ahead = self._pieces
         self._reader = csv.reader(self._feed(), delimiter=self.delimiter, strict=True)
@@ -89,6 +94,12 @@ class Table:
 
     def _judge(self, record: Record) -> Record | Flaw:
         found, wanted = len(record.cells), len(self.columns)
+        if found == wanted and self._is_tsv and _looks_like_rows(record.raw, wanted):
+            problem = "a quote opens in this row and closes rows below: each line of it would be a whole row"
+            fix = (
+                'put a cell that begins with a quote in quotes, with each quote in it twice: """No"" it says"'
+            )
+            return self._flaw(record.line, problem, fix)
         if found == wanted:
             return record
         by = NAMES.get(self.delimiter, self.delimiter)
@@ -204,12 +215,20 @@ def _require_names(names: list[str], line: int) -> None:
     for number, name in enumerate(names, start=1):
         if not name:
             fix = "give each column a name, and remove what is empty to the right of the table"
+            if number == 1:
+                fix = "give it one, as id; or write no row names (R: row.names = FALSE; pandas: index=False)"
             raise Unfit(f"column {number} has no name in the header", fix, line=line)
         if name.lower() in known:
             problem = f'two columns are called "{shorten(name)}"'
             fix = "give each column a name of its own; small letters or large make no difference"
             raise Unfit(problem, fix, line=line)
         known.add(name.lower())
+
+
+def _looks_like_rows(raw: str, wanted: int) -> bool:
+    """Say whether *raw* reads as several rows of *wanted* cells where nobody quotes, as databases write."""
+    lines = LINE_END.split(raw.rstrip("\r\n"))
+    return wanted > 1 and len(lines) > 1 and all(line.count("\t") == wanted - 1 for line in lines)
 
 
 def shorten(name: str) -> str:
