@@ -1,11 +1,15 @@
 """What the options of `compose` say is asked."""
 
+import io
+import json
 import re
 
 import msgspec
 import pytest
 
-from batchbox.cli.wishes import read_params
+from batchbox.cli.draft import Draft
+from batchbox.cli.material import Piece
+from batchbox.cli.wishes import Source, Words, read_params, read_wish
 from batchbox.core.errors import Stop
 from batchbox.sandbox.checks import Dialect, check
 from tests.docs.pages import DOCS
@@ -22,3 +26,20 @@ def test_the_params_that_are_advised_are_taken() -> None:
     usual = {"model": "claude-haiku-5-5", "max_tokens": 8, "messages": [{"role": "user", "content": "Hi"}]}
     for text in advised:
         assert check(msgspec.json.encode({"params": usual | read_params(text)}), Dialect()) is None
+
+
+def ask(prompt: str, noun: str, **values: str) -> str:
+    """Return the prompt that is made for a piece with these *values*."""
+    piece = Piece("a", values, text="all of it")
+    file, source = io.BytesIO(), Source(iter([piece]), tuple(values), noun)
+    Draft().write(file, source.supply, read_wish(Words(prompt, None, {}), source))
+    return str(json.loads(file.getvalue())["prompt"])
+
+
+def test_a_place_is_found_in_any_letters() -> None:
+    """As in the prompt of a queue; of two that differ in nothing else, the one that is spelled so."""
+    assert ask("Of {Name}: {TEXT}", "file", text="t", name="n") == "Of n: t"
+    assert ask("{text} and {text}", "row", Text="t") == "t and t"
+    assert ask("{a} and {A}", "row", A="large", a="small") == "small and large"
+    with pytest.raises(Stop, match=r"\{b\}"):
+        ask("{b}", "row", A="a")

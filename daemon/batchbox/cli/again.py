@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from batchbox.cli.asking import tell_asked
+from batchbox.cli.page import tell
 from batchbox.cli.vouching import vouch
+from batchbox.core.checkup import count
 from batchbox.core.errors import BAD_SETTINGS, Stop
 from batchbox.core.manifest import Manifest, Output
 from batchbox.core.names import errors_name
+from batchbox.core.receipt import count_rows
 from batchbox.spool.dropping import drop_file
 from batchbox.spool.durable import digest, locked
 from batchbox.spool.layout import Layout
@@ -30,10 +33,24 @@ def _drop(root: Path, job: Manifest, as_json: bool) -> None:
         problem = f"{job.source.name} was asked again as {name}; it is job {again[0]}"
         raise Stop(problem, fix, code=BAD_SETTINGS)
     _require_unchanged(source, errors)
+    skipped = _count_skipped(job, errors.name)
     vouch(root, name, drop_file(root, source, job.source.queue, name))
     facts = {"command": "retry", "job": job.job, "file": job.source.name}
     sentence = f"what was not answered of {job.source.name} was dropped again, as {name}"
-    tell_asked(root, sentence, facts | {"dropped": name, "queue": job.source.queue}, as_json)
+    facts |= {"dropped": name, "queue": job.source.queue}
+    tell_asked(root, sentence, facts | {"uncorrected": skipped}, as_json)
+    if skipped and not as_json:
+        tell(f"{count(skipped, 'line')} of it will be left out again: correct {errors.name} and drop it")
+
+
+def _count_skipped(job: Manifest, errors: str) -> int:
+    """Return how many lines were left out for their mistakes. Raise `Stop` if all else was answered."""
+    skipped, counts = job.input.skipped if job.input else 0, count_rows(job)
+    if skipped and counts["succeeded"] == sum(counts.values()):
+        problem = f"what was not answered of {job.source.name} has mistakes, and would be refused again"
+        fix = f"correct {errors} in the outbox, and drop it with batchbox drop"
+        raise Stop(problem, fix, code=BAD_SETTINGS)
+    return skipped
 
 
 def _is_made_of(job: Manifest, errors: Output, queue: str) -> bool:

@@ -14,12 +14,14 @@ TOLD = 100  # of what was left out
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked of each piece. *follows*: the content comes after the prompt, which has no place for it.
+    """What is asked of each piece. *places*: what of a piece the names in the prompt stand for.
 
-    *fields*: what else stands on each line, such as `model` and `system`.
+    *follows*: the content comes after the prompt, which has no place for it. *fields*: what else stands on
+    each line, such as `model` and `system`.
     """
 
     prompt: Template
+    places: Mapping[str, str]
     follows: bool
     fields: Mapping[str, Any]
 
@@ -61,5 +63,5 @@ class Draft:
 
 
 def _ask(piece: Piece, wish: Wish) -> str:
-    prompt = wish.prompt.fill(piece.values)
+    prompt = wish.prompt.fill({name: piece.values[place] for name, place in wish.places.items()})
     return f"{prompt.rstrip()}\n\n{piece.text}" if wish.follows and piece.text else prompt

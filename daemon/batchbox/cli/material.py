@@ -15,6 +15,7 @@ from batchbox.core.attachments import embed
 from batchbox.core.errors import Unfit
 from batchbox.core.fields import Complaint
 from batchbox.core.names import show
+from batchbox.core.shorthand import IDS, find_column
 from batchbox.core.tables import Flaw, Record, Table
 
 Raw = msgspec.Raw
@@ -22,7 +23,6 @@ Raw = msgspec.Raw
 TEXT_BYTES = 500_000  # about 160,000 tokens: what most models can read, and much to pay for by mistake
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 PDFS = (".pdf",)
-ID_COLUMNS = ("custom_id", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ def _make_block(path: str, limit: int | None, kind: str) -> Raw:
 
 def read_rows(table: Table, id_column: str | None) -> Supply:
     """Yield a piece for each row; its id is in *id_column*, or in a column `custom_id` or `id`."""
-    wanted = (id_column,) if id_column else ID_COLUMNS
-    column = next((one for name in wanted for one in table.columns if one.lower() == name.lower()), None)
+    at = find_column(table.columns, (id_column,) if id_column else IDS)
+    column = table.columns[at] if at is not None else None
     if id_column and not column:
         raise Unfit(f'there is no column "{id_column}"', f"the columns are: {', '.join(table.columns)}")
     uses: dict[str, int] = {}

@@ -24,6 +24,7 @@ from batchbox.cli.material import (
     read_texts,
 )
 from batchbox.core.errors import BAD_SETTINGS, Stop
+from batchbox.core.shorthand import find_column
 from batchbox.core.tables import Table
 from batchbox.core.template import Template
 
@@ -128,25 +129,30 @@ def _read_list(name: str) -> list[str]:
 
 def read_wish(words: Words, source: Source) -> Wish:
     """Return what is asked of what *source* gives."""
-    template = _read_template(_read_words(words.prompt, "prompt"), source.places)
+    template = _read_template(_read_words(words.prompt, "prompt"))
+    places = {name: _find_place(name, source.places) for name in template.names}
     system = {"system": _read_words(words.system, "system")} if words.system else {}
-    follows = "text" not in template.names if source.noun == "file" else not template.names
+    follows = "text" not in places.values() if source.noun == "file" else not places
     given = {name: value for name, value in words.fields.items() if value is not None}
-    return Wish(template, follows, system | given)
+    return Wish(template, places, follows, system | given)
 
 
-def _read_template(text: str, places: tuple[str, ...]) -> Template:
+def _read_template(text: str) -> Template:
     try:
-        template = Template(text)
+        return Template(text)
     except ValueError as error:
         told, _, fix = str(error).partition(": ")
         raise Stop(f"the prompt cannot be used: {told}", fix, code=BAD_SETTINGS) from None
-    for name in template.names:
-        if name not in places:
-            named = ", ".join(f"{{{one}}}" for one in places)
-            fix = f"there are: {named}; write {{{{ and }}}} for braces that are meant"
-            raise Stop(f"the prompt has {{{name}}}, and nothing is called so", fix, code=BAD_SETTINGS)
-    return template
+
+
+def _find_place(name: str, places: tuple[str, ...]) -> str:
+    """Return which of *places* is meant, in small letters or large, as in the prompt of a queue."""
+    at = find_column(places, (name,))
+    if at is None:
+        named = ", ".join(f"{{{one}}}" for one in places)
+        fix = f"there are: {named}; write {{{{ and }}}} for braces that are meant"
+        raise Stop(f"the prompt has {{{name}}}, and nothing is called so", fix, code=BAD_SETTINGS)
+    return places[at]
 
 
 def _read_words(given: str, what: str) -> str:

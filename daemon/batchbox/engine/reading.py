@@ -229,10 +229,10 @@ def _too_long(number: int, limit: int) -> Mistake:
 def _describe_skipped(mistake: Mistake, raw: bytes) -> bytes:
     """Return what is kept of line *raw*; as *origin*, where it stood in the first file if it came back."""
     text = raw.removeprefix(BOM) if mistake.line == 1 else raw
-    line, custom_id, text = find_origin(text.rstrip(b"\r\n"))
+    line, custom_id, text = find_origin(text)
     reason = mistake.model_dump(exclude={"line"}, exclude_none=True)
     entry: dict[str, Any] = {"line": mistake.line, "reason": {"outcome": "skipped", **reason}}
-    entry["raw"] = text[:RAW_KEPT].decode(errors="backslashreplace")
+    entry["raw"] = text[:RAW_KEPT].rstrip(b"\r\n").decode(errors="backslashreplace")
     if custom_id or line not in {None, mistake.line}:
         entry["origin"] = {"line": line or mistake.line} | ({"custom_id": custom_id} if custom_id else {})
     return msgspec.json.encode(entry) + b"\n"
