@@ -105,14 +105,17 @@ def test_never_reckoned() -> None:
         ([part(PartState.SUBMITTED, dollars=None)], (0.0, 10)),
         ([part(PartState.REFUSED)], (0.0, 0)),
         ([part(PartState.CANCELED)], (0.0, 0)),
-        ([part(PartState.CANCELED, batch_id="b-1")], (4.0, 10)),
+        ([part(PartState.CANCELED, batch_id="b-1", given_up=(f"{TODAY}{NOON}",))], (4.0, 10)),
+        ([part(PartState.CANCELED, given_up=(f"{TODAY}{NOON}",))], (4.0, 10)),
+        ([part(PartState.CANCELED, given_up=(f"{YESTERDAY}{NOON}",))], (0.0, 0)),
+        ([part(PartState.SUBMITTED, given_up=(f"{TODAY}{NOON}", f"{YESTERDAY}{NOON}"))], (8.0, 20)),
         ([part(PartState.GONE, batch_id="b-1")], (4.0, 10)),
         ([part(PartState.READY, None, attempt=0)], (0.0, 0)),
     ],
     ids=[
         *("prepared", "in-doubt", "sent", "sent-long-ago", "yesterday", "clock-set-back", "rest", "again"),
         *("answered", "nothing-billed", "unknown-cost", "unknown-estimate", "refused", "canceled"),
-        *("given-up", "gone", "not-begun"),
+        *("given-up", "doubted", "given-up-yesterday", "sent-again", "gone", "not-begun"),
     ],
 )
 def test_what_counts_for_a_day(parts: list[Part], spent: tuple[float, int]) -> None:

@@ -162,6 +162,7 @@ class Part(Record):
     struck: tuple[str, ...] = ()
     adopting: bool = False  # the candidate is a person's: if it is not ours, the part is undecided still
     abandoned: tuple[str, ...] = ()  # batches paid for, and given up for another attempt by a person
+    given_up: tuple[str, ...] = ()  # when each attempt began of which it will never be known what it cost
     batch_id: str | None = None
     prepared_at: str | None = None  # when the last attempt began
     doubted_at: str | None = None
