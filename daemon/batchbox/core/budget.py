@@ -160,11 +160,11 @@ def _cost_of(part: Part) -> float:
     known = [tokens.cost_usd for tokens in part.usage.values() if tokens.cost_usd is not None]
     if part.state is PartState.COLLECTED and len(known) == len(part.usage):
         return sum(known)
-    return _estimated_cost(part)
+    return max(sum(known), _estimated_cost(part))
 
 
 def _estimated_cost(part: Part) -> float:
-    return (part.estimate.cost_usd or 0.0) if part.estimate else 0.0
+    return part.estimate.least_usd if part.estimate else 0.0
 
 
 def _is_more(before: float, wanted: float, limit: float) -> bool:
