@@ -49,6 +49,19 @@ def test_batches_that_were_given_up() -> None:
     assert (found["cost"], found["cost_usd"], found["unbatched_usd"]) == (told, None, None)
 
 
+def test_what_nobody_will_ever_know() -> None:
+    """An attempt that had no answer may have been paid for: canceled, or sent again, the sum is not known."""
+    doubted = make_part(PartState.CANCELED, given_up=("2026-01-01T00:00:00Z",))
+    told = "unknown: whether something that had no answer was paid for was never learnt"
+    assert write_bill(make_job(doubted))["cost"] == told
+    again = answered({"m": USED}, given_up=("2026-01-01T00:00:00Z",))
+    assert write_bill(make_job(again))["cost_usd"] is None
+    gone = answered({"m": USED}, given_up=("2026-01-01T00:00:00Z",), abandoned=("b-0",))
+    assert (
+        write_bill(make_job(gone))["cost"] == "unknown, at least 0.0123 USD: what b-0 used was never learnt"
+    )
+
+
 @pytest.mark.parametrize(
     ("used", "ratio"),
     [

@@ -12,6 +12,8 @@ from batchbox.core.plan import View, plan
 from batchbox.core.states import PartState
 from tests.core.values import make_job, make_part
 
+HALF_KNOWN = Estimate(input_tokens=1, output_tokens=1, cost_usd=None, known_usd=3.0)
+HALF_PRICED = {"m": Tokens(cost_usd=5.0), "n": Tokens(cost_usd=None)}
 TODAY, YESTERDAY, TOMORROW = "2026-03-02", "2026-03-01", "2026-03-03"
 NOON = "T12:00:00Z"
 
@@ -103,16 +105,22 @@ def test_never_reckoned() -> None:
         ([part(PartState.COLLECTED, usage={})], (0.0, 10)),
         ([part(PartState.COLLECTED, usage={"m": Tokens(cost_usd=None)})], (4.0, 10)),
         ([part(PartState.SUBMITTED, dollars=None)], (0.0, 10)),
+        ([part(PartState.SUBMITTED, estimate=HALF_KNOWN)], (3.0, 10)),
+        ([part(PartState.COLLECTED, estimate=HALF_KNOWN, usage=HALF_PRICED)], (5.0, 10)),
         ([part(PartState.REFUSED)], (0.0, 0)),
         ([part(PartState.CANCELED)], (0.0, 0)),
-        ([part(PartState.CANCELED, batch_id="b-1")], (4.0, 10)),
+        ([part(PartState.CANCELED, batch_id="b-1", given_up=(f"{TODAY}{NOON}",))], (4.0, 10)),
+        ([part(PartState.CANCELED, given_up=(f"{TODAY}{NOON}",))], (4.0, 10)),
+        ([part(PartState.CANCELED, given_up=(f"{YESTERDAY}{NOON}",))], (0.0, 0)),
+        ([part(PartState.SUBMITTED, given_up=(f"{TODAY}{NOON}", f"{YESTERDAY}{NOON}"))], (8.0, 20)),
         ([part(PartState.GONE, batch_id="b-1")], (4.0, 10)),
         ([part(PartState.READY, None, attempt=0)], (0.0, 0)),
     ],
     ids=[
         *("prepared", "in-doubt", "sent", "sent-long-ago", "yesterday", "clock-set-back", "rest", "again"),
-        *("answered", "nothing-billed", "unknown-cost", "unknown-estimate", "refused", "canceled"),
-        *("given-up", "gone", "not-begun"),
+        *("answered", "nothing-billed", "unknown-cost", "unknown-estimate"),
+        *("half-known", "half-priced", "refused", "canceled"),
+        *("given-up", "doubted", "given-up-yesterday", "sent-again", "gone", "not-begun"),
     ],
 )
 def test_what_counts_for_a_day(parts: list[Part], spent: tuple[float, int]) -> None:

@@ -90,6 +90,12 @@ def test_unknown_price(model: Any) -> None:
     reckoning.add([ask("m", 1), ask(model, 1)])
     found = reckoning.estimate(price)
     assert (found.cost_usd, found.unbatched_usd, found.output_tokens) == (None, None, 2)
+    known = Reckoning(lambda _model: ())
+    known.add([ask("m", 1)])
+    assert found.least_usd == known.estimate(price).cost_usd, "what is known of it is kept"
+    half = share(add_estimates(found, found), 1, 4)
+    assert half
+    assert half.least_usd == pytest.approx(found.least_usd / 2)
 
 
 @pytest.mark.parametrize(("given", "most"), [(1e3, 1000), ("7", 0), (None, 0), (10**400, 10_000_000)])

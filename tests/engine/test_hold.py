@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchbox.sandbox.remote import Sandbox
-from tests.engine.conftest import Start
+from tests.engine.conftest import Start, health
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
 from tests.support.engine import Engine
@@ -154,6 +154,33 @@ def test_results_are_archived(start: Start, slow: Sandbox) -> None:
     engine.run_until(lambda: engine.states("hold") == ["gone"])
     assert count_posts(slow) == 1
     check_promises(engine, slow, held=1)
+
+
+@pytest.mark.parametrize("verb", ["cancel", "resubmit"])
+@pytest.mark.parametrize("is_found", [False, True])
+def test_what_was_given_up_was_paid_for(start: Start, slow: Sandbox, verb: str, is_found: bool) -> None:
+    """What it cost nobody will ever know: the receipt says so. For the day it counts, once more if sent."""
+    engine = start(on=slow, max_requests_per_day=100)
+    if is_found:
+        engine.drop("a.jsonl", TWO)
+        engine.run_until(engine.is_in("submitted"))
+        slow.archive(slow.batches()[0]["id"])
+    else:
+        slow.delete(bring_into_doubt(engine, slow, "drop_after"))
+    engine.run_to_end()
+    assert engine.states("hold") == ["gone" if is_found else "undecided"]
+    engine.ask(verb, find_held(engine).name)
+    if verb == "resubmit":
+        engine.run_until(engine.is_in("submitted"))
+        slow.end()
+    engine.run_to_end()
+    receipt = engine.receipt("a")
+    assert (receipt["cost_usd"], receipt["unbatched_usd"]) == (None, None)
+    assert receipt["cost"].startswith("unknown")
+    engine.run_for(120)
+    (spent,) = health(engine)["spent"]
+    assert spent["requests"] == (4 if verb == "resubmit" else 2)
+    assert spent["cost_usd"] > 0
 
 
 @pytest.mark.parametrize("deleted", [True, False])

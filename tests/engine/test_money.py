@@ -180,6 +180,20 @@ def test_midnight(start: Start, sandbox: Sandbox) -> None:
     check_promises(engine, sandbox, held=1)
 
 
+def test_the_clock_is_set_back_over_a_restart(start: Start, sandbox: Sandbox) -> None:
+    """What was finished "tomorrow" counts for today, as it does without the restart."""
+    engine = start(max_requests_per_day=1)
+    engine.clock.advance(DAY)
+    engine.drop("a.jsonl", HALF)
+    engine.run_to_end()
+    engine.clock.set_back(DAY)
+    engine.crash_and_restart()
+    engine.drop("b.jsonl", HALF)
+    engine.run_to_end()
+    assert notice(engine, "b")["exceeded"][0]["spent"] == 1
+    check_promises(engine, sandbox, held=1)
+
+
 def test_queues(start: Start, sandbox: Sandbox) -> None:
     """Each queue has its own limits, besides those over all."""
     queues = {"small": {"max_requests_per_day": 0}, "dear": {"max_cost_per_file": 1.0}}

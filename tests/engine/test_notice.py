@@ -1,6 +1,7 @@
 """The notice that a file is held: its own, told once, whatever the outbox holds and whenever it is killed."""
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -59,6 +60,48 @@ def test_name_is_taken_at_the_last_moment(tmp_path: Path, sandbox: Sandbox) -> N
         engine.run_to_end()
         assert path.read_text() == "somebody's"
         assert notice(engine, "a~2")["receipt"] == "a~2.receipt.json"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("retry", [False, True])
+def test_the_name_in_a_notice_is_kept(start: Start, restart: bool, retry: bool) -> None:
+    """Once the notice is tidied away, another file of that name does not get it: its answers are others."""
+    engine = start(max_cost_per_file=0.25)
+    engine.drop("a.jsonl", HALF)
+    engine.run_to_end()
+    promised, job = notice(engine)["receipt"], held(engine)
+    engine.path("a", "held.json").unlink()
+    if retry:  # it goes to work/ and comes back
+        engine.ask("retry", job)
+        engine.run_to_end()
+        engine.path("a", "held.json").unlink()
+    if restart:
+        engine.crash_and_restart()
+    engine.drop("a.jsonl", request("other"))
+    engine.run_to_end()
+    assert names(engine) == ["a~2.receipt.json", "a~2.results.jsonl"]
+    engine.ask("release", job)
+    engine.run_to_end()
+    assert (engine.receipt("a")["job"], promised) == (job, "a.receipt.json")
+
+
+def test_a_name_is_free_again(start: Start) -> None:
+    """Once what was held is gone, by whatever way, the next file of its name has it."""
+    engine = start(max_cost_per_file=0.25)
+    for verb in ("release", "cancel", ""):
+        engine.drop("a.jsonl", HALF)
+        engine.run_to_end()
+        if verb:
+            engine.ask(verb, held(engine))
+        else:
+            shutil.rmtree(find_held(engine))
+        engine.run_for(120)
+        for path in (engine.root / "outbox").iterdir():
+            assert path.name.startswith("a.")
+            path.unlink()
+    engine.drop("a.jsonl", request("a"))
+    engine.run_to_end()
+    assert names(engine) == ["a.receipt.json", "a.results.jsonl"]
 
 
 @pytest.mark.parametrize("is_read", [False, True])

@@ -50,6 +50,8 @@ def _find_gaps(job: Manifest, usage: dict[str, Tokens]) -> Iterable[str]:
     lost += [part.batch_id for part in job.parts if part.batch_id and part.state is PartState.CANCELED]
     if lost:
         yield f"what {' and '.join(lost)} used was never learnt"
+    if sum(len(part.given_up) for part in job.parts) > len(lost):
+        yield "whether something that had no answer was paid for was never learnt"
 
 
 def _total(sums: Iterable[float | None]) -> float | None:

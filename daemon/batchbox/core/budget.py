@@ -20,6 +20,7 @@ from batchbox.core.manifest import Estimate, JobId, Manifest, Part
 from batchbox.core.states import PartState
 
 NANO = 1e9  # sums are whole billionths of a dollar: what is taken off again leaves nothing behind
+DAY = len("2026-01-02")
 UNSENT = ""  # the day of a part that is still to be sent: always the present one
 
 
@@ -146,10 +147,12 @@ def _sum_from(by_day: Counter[str], day: str) -> int:
 def _enter(job: Manifest) -> Iterator[tuple[str, int, int]]:
     """Yield day, cost in billionths and requests of each part that is, or will be, paid for."""
     for part in job.parts:
-        if part.state is PartState.REFUSED or (part.state is PartState.CANCELED and not part.batch_id):
+        for began in part.given_up:  # it was paid for, or may have been, whatever became of the part since
+            yield began[:DAY], round(_estimated_cost(part) * NANO), part.requests
+        if part.state in (PartState.REFUSED, PartState.CANCELED):
             continue
         is_ready = part.state is PartState.READY
-        day = UNSENT if is_ready else (part.prepared_at or part.submitted_at or UNSENT)[: len("2026-01-02")]
+        day = UNSENT if is_ready else (part.prepared_at or part.submitted_at or UNSENT)[:DAY]
         yield day, round(_cost_of(part) * NANO), part.requests
 
 
@@ -157,7 +160,11 @@ def _cost_of(part: Part) -> float:
     known = [tokens.cost_usd for tokens in part.usage.values() if tokens.cost_usd is not None]
     if part.state is PartState.COLLECTED and len(known) == len(part.usage):
         return sum(known)
-    return (part.estimate.cost_usd or 0.0) if part.estimate else 0.0
+    return max(sum(known), _estimated_cost(part))
+
+
+def _estimated_cost(part: Part) -> float:
+    return part.estimate.least_usd if part.estimate else 0.0
 
 
 def _is_more(before: float, wanted: float, limit: float) -> bool:

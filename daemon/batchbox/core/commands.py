@@ -86,10 +86,16 @@ def _decide_part(part: Part, command: Command) -> Part:
     if command.verb is Verb.RESUBMIT:
         abandoned = (*part.abandoned, *filter(None, [part.batch_id]))
         facts = {"batch_id": None, "submitted_at": None, "abandoned": abandoned}
-        return part.after(Event.RESUBMITTED, **afresh, **facts)
+        return _give_up(part).after(Event.RESUBMITTED, **afresh, **facts)
     if part.state is PartState.UNDECIDED:
         return part.after(Event.ADOPTED, **afresh | {"candidates": (command.batch_id,), "adopting": True})
     return part
+
+
+def _give_up(part: Part) -> Part:
+    """Return *part* with its last attempt counted as one that was paid for, or may have been."""
+    began = part.prepared_at or part.submitted_at or ""
+    return part.model_copy(update={"given_up": (*part.given_up, began)})
 
 
 def doubt_copied(job: Manifest) -> Manifest:
@@ -109,5 +115,6 @@ def call_off(job: Manifest) -> Manifest:
         return job.after(Event.CALLED_OFF, status="canceled")
     for part in job.parts:
         if part.state in STOPPABLE:
-            job = job.with_part(part.after(Event.CALLED_OFF))
+            ended = _give_up(part) if part.state in HELD else part
+            job = job.with_part(ended.after(Event.CALLED_OFF))
     return job

@@ -46,10 +46,12 @@ NOTHING = Estimate(input_tokens=0, output_tokens=0, cost_usd=0.0, unbatched_usd=
 
 def add_estimates(one: Estimate, other: Estimate) -> Estimate:
     """Return the sum; a price that is not known on either side is not known in the sum."""
+    cost = _add(one.cost_usd, other.cost_usd)
     return Estimate(
         input_tokens=one.input_tokens + other.input_tokens,
         output_tokens=one.output_tokens + other.output_tokens,
-        cost_usd=_add(one.cost_usd, other.cost_usd),
+        cost_usd=cost,
+        known_usd=one.least_usd + other.least_usd if cost is None else 0.0,
         unbatched_usd=_add(one.unbatched_usd, other.unbatched_usd),
         models=_unite(one.models, other.models),
         unpriced=_unite(one.unpriced, other.unpriced),
@@ -73,6 +75,7 @@ def share(estimate: Estimate | None, requests: int, of: int) -> Estimate | None:
         input_tokens=round(estimate.input_tokens * part),
         output_tokens=round(estimate.output_tokens * part),
         cost_usd=None if estimate.cost_usd is None else estimate.cost_usd * part,
+        known_usd=estimate.known_usd * part,
         unbatched_usd=None if estimate.unbatched_usd is None else estimate.unbatched_usd * part,
         models=estimate.models,
         unpriced=estimate.unpriced,

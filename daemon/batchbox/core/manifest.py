@@ -133,15 +133,22 @@ def _add(one: Any, other: Any) -> Any:
 class Estimate(Record):
     """What requests may use and cost, as it was reckoned before they were sent.
 
-    *output_tokens*: at most, as `max_tokens` allows; *cost_usd*: at most, None where a price is not known.
+    *output_tokens*: at most, as `max_tokens` allows; *cost_usd*: at most, None where a price is not known;
+    *known_usd*: then, what those may cost whose price is.
     """
 
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
+    known_usd: float = 0.0
     unbatched_usd: float | None = None  # at most, outside of a batch
     models: tuple[str, ...] = ()
     unpriced: tuple[str, ...] = ()  # those of them whose price is not known
+
+    @property
+    def least_usd(self) -> float:
+        """What is known of the cost: all of it, or that of the models that have a price."""
+        return self.known_usd if self.cost_usd is None else self.cost_usd
 
 
 class Part(Record):
@@ -162,6 +169,7 @@ class Part(Record):
     struck: tuple[str, ...] = ()
     adopting: bool = False  # the candidate is a person's: if it is not ours, the part is undecided still
     abandoned: tuple[str, ...] = ()  # batches paid for, and given up for another attempt by a person
+    given_up: tuple[str, ...] = ()  # when each attempt began of which it will never be known what it cost
     batch_id: str | None = None
     prepared_at: str | None = None  # when the last attempt began
     doubted_at: str | None = None

@@ -166,7 +166,7 @@ class Spool(Protocol):
         """Forget a command that was carried out."""
 
     def finished(self, date: str) -> Iterable[Manifest]:
-        """Return the jobs that were archived on that day, as far as they can be read."""
+        """Return the jobs that were archived on that day, or on a later one, as far as they can be read."""
 
     def is_taken(self, queue: str, stem: str, own: Container[str] = ()) -> bool:
         """Say whether the outbox holds a name of that stem, other than those that are the asker's *own*."""

@@ -261,7 +261,7 @@ class Loop:
             case Looked(found=found) if isinstance(action, actions.Look):
                 memory.note_look((job, action.part), found, now)
             case Left():
-                memory.forget(job)
+                self._roster.let_go(job)
             case Stored() as stored:
                 memory.remember(stored, now)
 

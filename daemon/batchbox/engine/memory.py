@@ -38,6 +38,7 @@ class Memory:
         self.changed: set[JobId] = set()
         self._manifests: dict[JobId, Manifest] = {}
         self._names: Counter[tuple[str, str]] = Counter()
+        self.held: dict[JobId, tuple[str, str]] = {}  # queue and stem of those in hold/, as far as known
         self.queues: Counter[str] = Counter()  # jobs of each, as far as it has any
         self.busy: set[JobId] = set()
         self.risky: set[JobId] = set()
@@ -66,6 +67,7 @@ class Memory:
         """Take in a manifest as it was read or written at *now*."""
         job = stored.manifest
         self.drop(job.job)
+        self.free_name(job.job)
         self.jobs[job.job] = stored
         self._manifests[job.job] = job
         self.books.note(job)
@@ -109,6 +111,17 @@ class Memory:
         for key in [key for key in self.doubts if key[0] == job]:
             del self.doubts[key]
             self.found.pop(key, None)
+
+    def keep_name(self, job: Manifest) -> None:
+        """Let no other job have the name of one in hold/: its producer was promised it."""
+        self.free_name(job.job)
+        self.held[job.job] = _name(job)
+        self._names[_name(job)] += 1
+
+    def free_name(self, job: JobId) -> None:
+        """Take that back: it lies in hold/ no more."""
+        if name := self.held.pop(job, None):
+            _count_down(self._names, name)
 
     def note_look(self, key: tuple[JobId, PartKey], found: frozenset[str], now: float) -> None:
         """Keep what the first look for a part in doubt found."""
@@ -180,7 +193,7 @@ class Memory:
 
     def reservations(self, but: JobId | None = None) -> Callable[[str, str], bool]:
         """Return a test whether a job other than *but* has a queue and stem; any thread may ask."""
-        own = _name(self._manifests[but]) if but in self._manifests else None
+        own = _name(self._manifests[but]) if but in self._manifests else self.held.get(but or "")
         return lambda queue, stem: self._names.get((queue, stem), 0) > ((queue, stem) == own)
 
     def view(

@@ -1,6 +1,7 @@
 """The roster: which jobs are under way, and what people ask to become of them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -41,6 +42,21 @@ class Roster:
         for job in sorted(present - memory.jobs.keys() - memory.busy):
             if memory.backoffs.get(job, Backoff()).is_open(now):
                 self.take_up(job)
+        held = set(self._ctx.spool.held())
+        for job in memory.held.keys() - held:
+            memory.free_name(job)
+        for job in held - memory.held.keys() - memory.jobs.keys():
+            self._keep_name(job)
+
+    def let_go(self, job: JobId) -> None:
+        """Forget a job that is in work/ no more, but for its name as long as it lies in hold/."""
+        self._memory.forget(job)
+        self._keep_name(job)
+
+    def _keep_name(self, job: JobId) -> None:
+        with suppress(BatchboxError, OSError):  # then nobody can tell what it was promised
+            if held := self._ctx.spool.load_held(job):
+                self._memory.keep_name(held.manifest)
 
     def take_up(self, job: JobId) -> None:
         """Read a job; one that cannot be believed is put aside, one that cannot be read waits."""
@@ -48,7 +64,7 @@ class Roster:
         try:
             stored = self._ctx.spool.load(job)
             if stored is None:
-                self._memory.forget(job)
+                self.let_go(job)
                 return
             stored = self._release(stored)
             self._beware(job)
@@ -66,7 +82,7 @@ class Roster:
             note_setback(self._memory, self._ctx.clock.monotonic(), error, job)
             return
         log.error("job.held", job=job, problem=reason.problem, fix=reason.fix)
-        self._memory.forget(job)
+        self.let_go(job)
 
     def _beware(self, job: JobId) -> None:
         """Suspect a job that the process may have died of; raise `Damaged` if it did so often enough."""
@@ -162,7 +178,7 @@ class Roster:
             return False
         if not self._ctx.spool.park(command.job, HELD_BY.format(by=by or "somebody"), HELD_FIX):
             return False
-        self._memory.forget(command.job)
+        self.let_go(command.job)
         return True
 
     def _hasten(self, command: Command) -> bool:

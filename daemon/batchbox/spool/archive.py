@@ -88,11 +88,11 @@ class Archives:
 
 
 def read_finished(layout: Layout, day: str) -> Iterator[Manifest]:
-    """Yield the manifests of the jobs that were finished on *day*, as far as they can be read."""
-    folder = layout.root / "done" / day
-    for name in _names(folder, FINISHED):
+    """Yield the manifests of the jobs that were finished on *day* or, by a clock since set back, later."""
+    folders = (folder for folder in _days(layout.root / "done") if folder.name >= day)
+    for path in (folder / name for folder in folders for name in _names(folder, FINISHED)):
         with suppress(*UNREADABLE):
-            stored = read_manifest(folder / name)
+            stored = read_manifest(path)
             if stored:
                 yield stored.manifest
 

@@ -266,7 +266,7 @@ class FolderSpool:
         control.dismiss(self.layout, name)
 
     def finished(self, date: str) -> Iterator[Manifest]:
-        """Yield what lies in done/DATE."""
+        """Yield what lies in done/DATE, and in folders of later days."""
         return read_finished(self.layout, date)
 
     def is_taken(self, queue: str, stem: str, own: Container[str] = ()) -> bool:
