@@ -76,10 +76,8 @@ class Accounts:
         try:
             some = list(islice(self._unread, READ_AT_ONCE))
         except OSError:
-            self._memory.books, self._unread = (
-                Books(),
-                None,
-            )  # they are opened anew, once the disk can be read
+            # they are opened anew, once the disk can be read
+            self._memory.books, self._unread = Books(), None
             raise
         for job in some:
             if job.job not in self._memory.jobs and not self._memory.books.knows(job.job):
