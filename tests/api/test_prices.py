@@ -11,7 +11,9 @@ from genai_prices import extract_usage
 
 from batchbox.api.client import AnthropicApi
 from batchbox.api.prices import find_tiers, price_rows
+from batchbox.core.estimates import Reckoning
 from batchbox.core.ledger import read_row
+from batchbox.core.lines import Request
 from batchbox.core.usage import Spent, Usage
 from batchbox.engine.tally import Tally
 
@@ -84,3 +86,45 @@ def test_rows_priced_together_cost_what_they_cost_alone(api: AnthropicApi, model
     found = tally.usage()[model]
     assert found.requests == len(usages)
     assert found.cost_usd == pytest.approx(float(sum(alone)), abs=1e-9)
+
+
+CACHED = {"type": "ephemeral"}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "times"),
+    [
+        (TIERED, {}, 1.0),
+        (TIERED, {"cache_control": CACHED}, 1.25),
+        (TIERED, {"cache_control": CACHED | {"ttl": "1h"}}, 2.0),
+        ("claude-opus-5", {"inference_geo": "us"}, 1.1),
+        ("claude-opus-5", {"inference_geo": "us", "cache_control": CACHED}, 1.375),
+    ],
+)
+def test_at_most(api: AnthropicApi, model: str, asked: dict[str, Any], times: float) -> None:
+    """What a request may cost is priced at the dearest that it asks for: no limit is passed unnoticed."""
+    sums = []
+    for more in ({}, asked):
+        params = {"model": model, "max_tokens": 1, "messages": [], "metadata": "x" * 10_000} | more
+        reckoning = Reckoning(lambda name: api.tiers(name, AT))
+        reckoning.add([Request(1, "a", "a", msgspec.Raw(json.dumps(params).encode()))])
+        sums.append(reckoning.estimate(lambda name, spent, in_batch: api.price(name, spent, AT, in_batch)))
+    plain, dear = (one.cost_usd or 0.0 for one in sums)
+    assert dear / plain == pytest.approx(times, rel=0.02)
+
+
+def test_the_receipt_knows_what_ran_in_the_us(api: AnthropicApi) -> None:
+    """Tokens that ran in the US only cost a tenth more, those of the other rows and searches do not."""
+    usage = THOUSAND | {"server_tool_use": {"web_search_requests": 1}}
+    costs = []
+    for geos in (["global", "not_available"], ["us", None]):
+        tally = Tally(api, AT)
+        for number, geo in enumerate(geos):
+            message = {"model": "claude-opus-5", "usage": usage | {"inference_geo": geo}}
+            line = json.dumps({"custom_id": "a-x", "result": {"type": "succeeded", "message": message}})
+            tally.enter(number, read_row(line.encode()))
+        costs.append(tally.usage()["claude-opus-5"])
+    tokens = price_rows("claude-opus-5", spend(THOUSAND), AT) or 0.0
+    assert (costs[0].cost_usd or 0.0) == pytest.approx(2 * tokens + 0.02)
+    assert (costs[1].cost_usd or 0.0) == pytest.approx(2.1 * tokens + 0.02)
+    assert costs[1].requests == 2

@@ -114,6 +114,40 @@ def test_tiers_are_priced_apart() -> None:
     assert told == [2, 1]
 
 
+CACHED = {"type": "ephemeral"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "filled", "in_us"),
+    [
+        ({}, {"input_tokens"}, 0),
+        ({"cache_control": CACHED}, {"cache_creation_input_tokens", "ephemeral_5m_input_tokens"}, 0),
+        (
+            {"cache_control": CACHED | {"ttl": "1h"}, "inference_geo": "us"},
+            {"cache_creation_input_tokens", "ephemeral_1h_input_tokens"},
+            1,
+        ),
+    ],
+)
+def test_what_is_dearer_is_priced_apart(asked: dict[str, Any], filled: set[str], in_us: int) -> None:
+    """What may be written to the cache is taken as written, all of it; what runs in the US as run there."""
+    found: list[tuple[set[str], int]] = []
+
+    def note(_model: str, spent: Spent, in_batch: bool) -> float:
+        inputs = {name for name, number in vars(spent).items() if "input" in name and number}
+        found.extend([(inputs, spent.requests_in_us)] if in_batch else [])
+        return 0.0
+
+    reckoning = Reckoning(lambda _model: ())
+    plain = ask("m", 1)
+    request = read(json.dumps({"prompt": "?", "model": "m", "max_tokens": 1} | asked))
+    reckoning.add([plain, request])
+    estimate = reckoning.estimate(note)
+    assert found[-1] == (filled, in_us)
+    assert len(found) == (2 if asked else 1)
+    assert estimate.input_tokens == count_tokens(plain.params) + count_tokens(request.params)
+
+
 def test_sample() -> None:
     """What the API counted corrects the input of the same model, of others by what all show; nothing else."""
     reckoning, sample = Reckoning(lambda _model: ()), Sample()

@@ -218,6 +218,18 @@ def test_the_receipt_of_another_file_is_not_ours(root: Path, source: Path) -> No
     assert find_receipt(root, dropped) == (path, json.loads(path.read_bytes()))
 
 
+def test_the_last_notice_counts(root: Path, source: Path) -> None:
+    """A file that is held once more is told of once more, under another name: the last reason holds."""
+    dropped = drop_file(root, source, "default")
+    for turn, stem in enumerate(("x~2", "x", "x~3")):
+        path = publish(root, stem).rename(root / "outbox" / f"{stem}.held.json")
+        path.write_text(json.dumps(json.loads(path.read_bytes()) | {"reason": stem}))
+        os.utime(path, (turn, turn))
+        notice = find_notice(root, dropped)
+        assert notice
+        assert notice["reason"] == stem
+
+
 def test_a_notice_is_told_from_others(root: Path, source: Path) -> None:
     """That the file is held is heard of once it is, and an older notice of its name is another file's."""
     publish(root, "x").rename(root / "outbox" / "x.held.json")

@@ -1,8 +1,8 @@
 """What rows cost, in a batch or not, by the price tables of `genai-prices`; unknown is None, never 0.
 
 One calculation takes longer than a row takes in all. But a price is a sum of rates times counts, and the
-rates depend on nothing but the tier that a request falls into; so rows of one tier are priced together, as
-many times their mean.
+rates depend on nothing but the tier that a request falls into and on where it runs; so rows that are alike in
+both are priced together, as many times their mean.
 """
 
 from datetime import datetime
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PROVIDER = "anthropic"
 ANY = {"input_tokens": 1, "output_tokens": 1}
+# more for tokens of every kind, and for nothing but tokens, that ran in the US only: the library knows
+# nothing of it (https://platform.claude.com/docs/en/about-claude/pricing, data residency)
+EXTRA_IN_US = Decimal("0.1")
 
 
 def find_tiers(model: str, at: datetime) -> tuple[int, ...]:
@@ -26,9 +29,12 @@ def find_tiers(model: str, at: datetime) -> tuple[int, ...]:
 
 
 def price_rows(model: str, spent: Spent, at: datetime, in_batch: bool = True) -> float | None:
-    """Return US dollars for what rows of *model*, all in the same tier, used at *at*."""
+    """Return US dollars for what rows of *model*, all of one tier and place, used at *at*."""
     found = _calculate(model, _mean(spent), at, in_batch)
-    return float(found.total_price * spent.requests) if found else None
+    if found is None:
+        return None
+    extra = EXTRA_IN_US * spent.requests_in_us * (found.input_price + found.output_price)
+    return float(found.total_price * spent.requests + extra)
 
 
 def _mean(spent: Spent) -> dict[str, Any]:

@@ -56,12 +56,13 @@ def follow(
 
 def _await(root: Path, dropped: Dropped, as_json: bool) -> None:
     clock = SystemClock()
-    is_told = as_json
+    told = ""
     while (found := find_receipt(root, dropped)) is None:
-        if not is_told and (notice := find_notice(root, dropped)):
-            tell(f"held: {notice['reason']}", "")
+        notice = None if as_json else find_notice(root, dropped)
+        if notice and notice["reason"] != told:  # it may be held once more, for another reason
+            told = notice["reason"]
+            tell(f"held: {told}", "")
             tell(notice["what_to_do"])
-            is_told = True
         clock.wait(LOOK_SECONDS)
     path, receipt = found
     if as_json:

@@ -11,7 +11,8 @@ from bytes, rather too many than too few:
 - a page of a PDF is text and an image, 1,500 to 3,000 tokens and more
   (https://platform.claude.com/docs/en/build-with-claude/pdf-support): a page for so many bytes of its data.
 
-The answer may be as long as `max_tokens` allows, and hardly ever is: what is reckoned is the most.
+The answer may be as long as `max_tokens` allows, and hardly ever is; and where a request may write to the
+cache, all that goes in is taken as written there: what is reckoned is the most.
 """
 
 import re
@@ -26,6 +27,7 @@ from batchbox.core.figures import NOTHING, add_estimates
 from batchbox.core.lines import Request, read_number
 from batchbox.core.manifest import Estimate
 from batchbox.core.packing import Json
+from batchbox.core.surcharges import Surcharge, find_surcharge
 from batchbox.core.usage import Spent
 
 BYTES_PER_TOKEN = 3
@@ -88,12 +90,12 @@ def _count_file(head: bytes, size: int) -> int:
 
 
 class Reckoning:
-    """Adds up requests, by model and by the tier of its price that each falls into."""
+    """Adds up requests, by model, by the tier of its price that each falls into and by surcharge."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._find_tiers = tiers
         self._tiers: dict[bytes, tuple[int, ...]] = {}
-        self._sums: dict[tuple[bytes, int], Spent] = {}
+        self._sums: dict[tuple[bytes, int, Surcharge], Spent] = {}
 
     def add(self, requests: Iterable[Request]) -> None:
         """Count *requests* in."""
@@ -104,7 +106,7 @@ class Reckoning:
             tokens = count_tokens(request.params)
             if model not in self._tiers:
                 self._tiers[model] = self._find_tiers(_read_model(model))
-            key = (model, bisect_left(self._tiers[model], tokens))
+            key = (model, bisect_left(self._tiers[model], tokens), find_surcharge(request.params))
             if key not in self._sums:
                 self._sums[key] = Spent()
             sums = self._sums[key]
@@ -118,22 +120,32 @@ class Reckoning:
 
     def estimate(self, price: Price, sample: "Sample | None" = None) -> Estimate:
         """Return what they may use and cost, corrected by what the API counted in a *sample* of them."""
-        tiers = ((_read_model(model), sums) for (model, _), sums in self._sums.items())
         scale = sample.scale if sample else lambda _model: 1.0
-        found = (_estimate_tier(model, sums, price, scale(model)) for model, sums in tiers)
+        found = (
+            _estimate_alike(name, surcharge, sums, price, scale(name))
+            for (model, _, surcharge), sums in self._sums.items()
+            for name in (_read_model(model),)
+        )
         return reduce(add_estimates, found, NOTHING)
 
 
-def _estimate_tier(model: str, sums: Spent, price: Price, scale: float) -> Estimate:
-    scaled = Spent()
-    scaled.requests, scaled.output_tokens = sums.requests, sums.output_tokens
-    scaled.input_tokens = round(sums.input_tokens * scale)
-    cost = price(model, scaled, True)
+def _estimate_alike(model: str, surcharge: Surcharge, sums: Spent, price: Price, scale: float) -> Estimate:
+    """Return what requests that are alike in all that a rate depends on may use and cost."""
+    spent, tokens = Spent(), round(sums.input_tokens * scale)
+    spent.requests, spent.output_tokens = sums.requests, sums.output_tokens
+    spent.requests_in_us = sums.requests if surcharge.in_us else 0
+    if surcharge.lasting:
+        spent.cache_creation_input_tokens = tokens
+        spent.ephemeral_1h_input_tokens = tokens if surcharge.lasting == "1h" else 0
+        spent.ephemeral_5m_input_tokens = tokens - spent.ephemeral_1h_input_tokens
+    else:
+        spent.input_tokens = tokens
+    cost = price(model, spent, True)
     return Estimate(
-        input_tokens=scaled.input_tokens,
-        output_tokens=scaled.output_tokens,
+        input_tokens=tokens,
+        output_tokens=spent.output_tokens,
         cost_usd=cost,
-        unbatched_usd=price(model, scaled, False),
+        unbatched_usd=price(model, spent, False),
         models=(model,),
         unpriced=(model,) if cost is None else (),
     )

@@ -217,6 +217,17 @@ class Decision(Record):
     held_at: str | None = None
 
 
+class Told(Record):
+    """The last notice that the job was held for what it may cost: its name in the outbox, and its number.
+
+    stem: which it told; what it told else stands in the job's `excess`.
+    """
+
+    name: str
+    number: int
+    stem: str
+
+
 class Owner(Record):
     """The process that last wrote the manifest."""
 
@@ -251,6 +262,7 @@ class Manifest(Record):
     betas: tuple[str, ...] = ()  # beta features of the API that its batches are made with
     estimated_by: str = ""  # how, in words
     excess: str = ""  # what it would have exceeded, with figures: it was put aside for that
+    told: Told | None = None
     approved_at: str | None = None  # a person says: send it all the same
     decisions: tuple[Decision, ...] = ()
     taken_at: str

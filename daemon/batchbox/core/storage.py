@@ -250,7 +250,7 @@ class Api(Protocol):
         """Return the numbers of input tokens beyond which a request costs another rate, in order."""
 
     def price(self, model: str, spent: "Spent", at: datetime, in_batch: bool = True) -> float | None:
-        """Return US dollars for what rows of one tier used, in a batch or not; None if not known."""
+        """Return US dollars for what rows of one tier and place used, in a batch or not; None if unknown."""
 
 
 class Clock(Protocol):

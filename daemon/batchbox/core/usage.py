@@ -6,6 +6,8 @@ The fields are those of a message's `usage` that cost something
 
 import msgspec
 
+from batchbox.core.surcharges import US_ONLY
+
 
 class CacheCreation(msgspec.Struct, gc=False):
     """Tokens written to the cache, by how long they are kept there."""
@@ -36,6 +38,7 @@ class Usage(msgspec.Struct, gc=False):
     cache_creation: CacheCreation | None = None
     server_tool_use: ServerTools | None = None
     output_tokens_details: OutputDetails | None = None
+    inference_geo: str | None = None
 
     @property
     def input_in_all(self) -> int:
@@ -43,12 +46,18 @@ class Usage(msgspec.Struct, gc=False):
         cached = (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
         return (self.input_tokens or 0) + cached
 
+    @property
+    def is_in_us(self) -> bool:
+        """Say whether it ran in the US only, which costs more; "not_available" is of models without it."""
+        return self.inference_geo == US_ONLY
+
 
 class Spent:
     """What some rows used together; every field is a sum."""
 
     def __init__(self) -> None:
         self.requests = 0
+        self.requests_in_us = 0
         self.input_tokens = 0
         self.output_tokens = 0
         self.cache_creation_input_tokens = 0
@@ -61,6 +70,7 @@ class Spent:
     def add(self, usage: Usage) -> None:
         """Count one row in."""
         self.requests += 1
+        self.requests_in_us += usage.is_in_us
         self.input_tokens += usage.input_tokens or 0
         self.output_tokens += usage.output_tokens or 0
         self.cache_creation_input_tokens += usage.cache_creation_input_tokens or 0

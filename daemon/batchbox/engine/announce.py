@@ -20,15 +20,20 @@ def announce_receipt(ctx: Context, job: Manifest) -> None:
     announce(ctx, job, "receipt.published", receipt_name(job.stem), data)
 
 
-def announce(ctx: Context, job: Manifest, kind: str, output: str, data: dict[str, Any]) -> None:
-    """Have those who are to hear of it told that *output* lies in the outbox. Durable on return."""
+def announce(
+    ctx: Context, job: Manifest, kind: str, output: str, data: dict[str, Any], number: int = 1
+) -> None:
+    """Have those who are to hear of it told that *output* lies in the outbox. Durable on return.
+
+    *number*: of this kind, for the job: whoever has heard of one hears of the next.
+    """
     notice = ctx.settings.for_queue(job.source.queue).notice
     wanted = {"command": bool(notice.command), "url": bool(notice.url)}
     facts = {"file": job.source.name, "queue": job.source.queue, "job": job.job}
     for way in WAYS:
         if wanted[way]:
             letter = Letter(
-                id=f"{job.job}-{kind.partition('.')[0]}",
+                id=f"{job.job}-{kind.partition('.')[0]}" + (f"-{number}" if number > 1 else ""),
                 way=way,
                 queue=job.source.queue,
                 job=job.job,

@@ -16,7 +16,7 @@ class Tally:
         self._api = api
         self._now = now
         self._tiers: dict[str, tuple[int, ...]] = {}
-        self._spent: dict[tuple[str, int], Spent] = {}
+        self._spent: dict[tuple[str, int, bool], Spent] = {}
         self._unread: dict[str, int] = {}
         self._again_outcomes: dict[str, int] = {}
         self.again: set[int] = set()  # numbers of the requests that are worth another try
@@ -38,7 +38,7 @@ class Tally:
             return
         if model not in self._tiers:
             self._tiers[model] = self._api.tiers(model, self._now)
-        key = (model, bisect_left(self._tiers[model], usage.input_in_all))
+        key = (model, bisect_left(self._tiers[model], usage.input_in_all), usage.is_in_us)
         if key not in self._spent:
             self._spent[key] = Spent()
         self._spent[key].add(usage)
@@ -52,7 +52,7 @@ class Tally:
     def usage(self) -> dict[str, Tokens]:
         """Return what each model used and cost; usage that could not be read has no known price."""
         total = {model: Tokens(requests=count, cost_usd=None) for model, count in self._unread.items()}
-        for (model, _), spent in self._spent.items():
+        for (model, _, _), spent in self._spent.items():
             prices = [self._api.price(model, spent, self._now, in_batch) for in_batch in (True, False)]
             tokens = _count_tokens(spent, *prices)
             total[model] = total[model].plus(tokens) if model in total else tokens

@@ -2,6 +2,9 @@
 
 First the manifest says so, then the producer is told, then the job is moved to hold/: each may be done again
 after a crash, and a job of which the manifest says so knows its own notice in the outbox.
+
+A job that is put aside once more, and for another reason, is told of once more, under another name if the
+first notice is still there; under which name its receipt will come stays as it was told.
 """
 
 from collections.abc import Callable
@@ -11,12 +14,12 @@ import structlog
 
 from batchbox.core.budget import Excess
 from batchbox.core.errors import TryLater
-from batchbox.core.manifest import Manifest
+from batchbox.core.manifest import Manifest, Told
 from batchbox.core.names import held_name
 from batchbox.core.receipt import HELD, compose_notice
 from batchbox.core.storage import Stored
 from batchbox.engine.announce import announce
-from batchbox.engine.claim import rename
+from batchbox.engine.claim import choose_stem, rename
 from batchbox.engine.context import Context
 from batchbox.engine.publish import describe
 
@@ -33,28 +36,31 @@ def withhold(
     ctx: Context, stored: Stored, excess: tuple[Excess, ...], is_reserved: Callable[[str, str], bool]
 ) -> None:
     """Put a job aside, and tell its producer so under a name of its own."""
-    reason = "; ".join(map(str, excess))
-    was_told = bool(stored.manifest.excess)
-    job = rename(ctx, stored.manifest, is_reserved)
-    stored = ctx.spool.save(job.model_copy(update={"excess": reason}), stored.version)
-    if not _tell(ctx, stored.manifest, excess) and not was_told:
-        ctx.spool.save(job, stored.version)  # what lies there is not its own
-        problem = f"outbox/{held_name(job.stem)} appeared while the job was being put aside"
+    reason, before = "; ".join(map(str, excess)), stored.manifest
+    job = rename(ctx, before, is_reserved)
+    notice = job.told
+    was_told = notice is not None and (job.excess, notice.stem) == (reason, job.stem)
+    if notice is None or not was_told:
+        free = choose_stem(ctx, job.source.queue, job.stem, is_reserved)
+        notice = Told(name=held_name(free), number=notice.number + 1 if notice else 1, stem=job.stem)
+    stored = ctx.spool.save(job.model_copy(update={"excess": reason, "told": notice}), stored.version)
+    if not _tell(ctx, stored.manifest, notice.name, excess) and not was_told:
+        ctx.spool.save(before, stored.version)  # what lies there is not its own
+        problem = f"outbox/{notice.name} appeared while the job was being put aside"
         raise TryLater(problem, "nothing is ever overwritten: it gets another name at the next try")
-    name = held_name(job.stem)
-    told = {"status": "held", "receipt": name, "message": f"{HELD} {reason}"}
-    announce(ctx, job, "held.published", name, told)
+    told = {"status": "held", "receipt": notice.name, "message": f"{HELD} {reason}"}
+    announce(ctx, job, "held.published", notice.name, told, notice.number)
     ctx.spool.park(job.job, reason, FIX)
     log.error("job.held", job=job.job, problem=reason, fix=FIX)
 
 
-def _tell(ctx: Context, job: Manifest, excess: tuple[Excess, ...]) -> bool:
-    """Publish the notice; False if there is something of that name, be it the notice itself."""
+def _tell(ctx: Context, job: Manifest, name: str, excess: tuple[Excess, ...]) -> bool:
+    """Publish the notice as *name*; False if there is something of that name, be it the notice itself."""
     with ctx.spool.create(job.job, NOTICE) as file:
         notice = compose_notice(job, excess, ctx.stamp())
         file.write(msgspec.json.format(msgspec.json.encode(notice), indent=2) + b"\n")
     try:
-        ctx.spool.publish(job, describe(ctx, job, "outbox", held_name(job.stem), NOTICE))
+        ctx.spool.publish(job, describe(ctx, job, "outbox", name, NOTICE))
     except FileExistsError:
         ctx.spool.discard(job.job, [NOTICE])
         return False

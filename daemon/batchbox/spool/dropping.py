@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,18 +101,19 @@ def _answers(layout: Layout, queue: str, stem: str, ending: str) -> dict[tuple[s
 
 def find_receipt(root: Path, dropped: Dropped) -> tuple[Path, dict[str, Any]] | None:
     """Return the receipt of the file that was dropped, once it is there."""
-    return _find(root, dropped, receipt_name(""))
+    return next(_find(root, dropped, receipt_name("")), None)
 
 
 def find_notice(root: Path, dropped: Dropped) -> dict[str, Any] | None:
-    """Return what says that the file waits for somebody to approve of its cost, once it does."""
-    found = _find(root, dropped, held_name(""))
-    return found[1] if found else None
+    """Return the last that says that the file waits for somebody to approve of its cost, once it does."""
+    found = [notice for _, notice in _find(root, dropped, held_name(""))]
+    return found[-1] if found else None
 
 
-def _find(root: Path, dropped: Dropped, ending: str) -> tuple[Path, dict[str, Any]] | None:
-    for key, path in _answers(Layout(root), dropped.queue, dropped.stem, ending).items():
-        told = json.loads(path.read_bytes()) if key not in dropped.before else {}
+def _find(root: Path, dropped: Dropped, ending: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield what the file was told, the oldest first."""
+    found = _answers(Layout(root), dropped.queue, dropped.stem, ending)
+    for key in sorted(found.keys() - dropped.before, key=lambda key: key[2]):
+        told = json.loads(found[key].read_bytes())
         if told.get("input", {}).get("sha256") == dropped.sha256:
-            return path, told
-    return None
+            yield found[key], told

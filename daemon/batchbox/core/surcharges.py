@@ -1,0 +1,61 @@
+"""Surcharges: what a request asks for that makes its tokens dearer than plain ones. Pure.
+
+- What is written to the cache costs 1.25 times as much as what is read anew, twice as much if it is kept for
+  an hour   (https://platform.claude.com/docs/en/build-with-claude/prompt-caching);
+- inference in the US only makes all tokens cost 1.1 times as much
+  (https://platform.claude.com/docs/en/about-claude/pricing, data residency).
+
+A request is not read for this, only searched: within a text, the quotes of what is looked for are escaped.
+"""
+
+import re
+from typing import NamedTuple
+
+import msgspec
+
+from batchbox.core.packing import Json
+
+US_ONLY = "us"  # how `usage` tells it as well
+EVERYWHERE = ("global", None)
+
+_CACHE, _GEO, _ESCAPE = b'"cache_control"', b'"inference_geo"', b"\\u00"
+_WRITES = re.compile(rb'"cache_control"\s*:\s*\{')
+_LASTS = re.compile(rb'"ttl"\s*:\s*"1h"')
+_SPELLED = re.compile(rb"\\u00(?:3[0-9]|5f|6[1-9a-f]|7[0-9a])", re.IGNORECASE)  # a-z, digits and _
+
+
+class Surcharge(NamedTuple):
+    """*lasting*: how long the longest of what it writes to the cache is kept; empty if it writes nothing."""
+
+    lasting: str = ""
+    in_us: bool = False
+
+
+class _Params(msgspec.Struct):
+    inference_geo: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_PLAIN = Surcharge()
+_geos = msgspec.json.Decoder(_Params)
+
+
+def find_surcharge(params: Json) -> Surcharge:
+    """Return what may make a request of these *params* dearer; rather too much than too little."""
+    text = bytes(params)
+    is_escaped = _ESCAPE in text
+    if not (is_escaped or _CACHE in text or _GEO in text):
+        return _PLAIN
+    if is_escaped and _SPELLED.search(text):  # no program writes letters so: a key may hide behind it
+        return Surcharge("1h", _is_in_us(text))
+    lasting = ""
+    if _CACHE in text and _WRITES.search(text):
+        lasting = "1h" if _LASTS.search(text) else "5m"
+    return Surcharge(lasting, _GEO in text and _is_in_us(text))
+
+
+def _is_in_us(params: bytes) -> bool:
+    geo = bytes(_geos.decode(params).inference_geo)
+    try:
+        return msgspec.json.decode(geo, type=str | None) not in EVERYWHERE
+    except msgspec.DecodeError:
+        return True  # it is for the API to complain of
