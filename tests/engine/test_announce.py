@@ -12,7 +12,11 @@ from tests.engine.test_withdrawals import Watched
 from tests.support.daemon import request
 from tests.support.engine import Engine
 
-SETTINGS = {"notify_command": ["true"], "queue": {"web": {"notify_url": "https://example.com/"}}}
+SETTINGS = {
+    "notify_command": ["true"],
+    "notify_secret_file": "/nowhere",
+    "queue": {"web": {"notify_url": "https://example.com/"}},
+}
 
 
 def letters(engine: Engine) -> list[Letter]:

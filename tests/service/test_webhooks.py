@@ -18,13 +18,13 @@ def test_flaws_are_seen_beforehand(tmp_path: Path) -> None:
     secret.write_text(SECRET + "\n")
     queues = {
         "bad": {"notify_command": ["/nowhere"]},
-        "unsigned": {"notify_url": "https://example.com/"},
+        "unsigned": {"notify_url": "https://example.com/", "notify_secret_file": "/nowhere"},
         "good": {"notify_command": ["true"], "notify_url": "https://x/", "notify_secret_file": str(secret)},
     }
     found = {queue: flaw.problem for queue, flaw in find_flaws(Settings(queue=queues), os.environ)}
     assert found == {
         "bad": "/nowhere is not there, or may not be executed",
-        "unsigned": "there is no secret to sign with",
+        "unsigned": "no secret in /nowhere: No such file or directory",
     }
     with pytest.raises(Undelivered, match="no secret in"):
         read_secrets(tmp_path / "none")
