@@ -6,10 +6,10 @@ A queue is a folder of the inbox with its name; files directly in the inbox belo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from batchbox.core.forms import Kind
 from batchbox.core.lines import Defaults
@@ -60,6 +60,13 @@ def _require_name(name: str) -> str:
 QueueName = Annotated[str, AfterValidator(_require_name)]
 
 
+def refuse_flag(value: Any, annotation: Any) -> Any:
+    """Return *value*. Raise `ValueError` for true or false where it has to be a number: not 1 or 0."""
+    if isinstance(value, bool) and {int, float} & {annotation, *get_args(annotation)}:
+        raise ValueError("it has to be a number")
+    return value
+
+
 class Queue(BaseModel):
     """Settings of one queue; what is not given here is as for all queues."""
 
@@ -104,6 +111,22 @@ class Queue(BaseModel):
     keep_rejected_bytes: int | None = Field(
         None, ge=0, description="of this queue alone: see keep_rejected_bytes"
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_flag(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_flag(value, cls.model_fields[info.field_name or ""].annotation)
+
+    @field_validator("max_priority")
+    @classmethod
+    def _require_order(cls, highest: Priority | None, info: ValidationInfo) -> Priority | None:
+        usual: Priority = info.data.get("priority") or Priority.NORMAL
+        if highest and usual.rank < highest.rank:
+            raise ValueError(
+                f"it is lower than the queue's priority, which is {usual}: what asks for nothing would "
+                "go out before all that may be asked for; raise it, or lower priority"
+            )
+        return highest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,7 +23,17 @@ from batchbox.core.priorities import Priority
 from batchbox.core.quota import share_of
 from batchbox.core.retention import Archive, Limits, Retention
 from batchbox.core.settle import Rules
-from batchbox.queues import Beta, Notice, OutputForm, Prompt, Queue, QueueName, QueueRules, WebhookUrl
+from batchbox.queues import (
+    Beta,
+    Notice,
+    OutputForm,
+    Prompt,
+    Queue,
+    QueueName,
+    QueueRules,
+    WebhookUrl,
+    refuse_flag,
+)
 
 PREFIX = "BATCHBOX_"
 DEFAULT_QUEUE = "default"
@@ -156,6 +166,26 @@ class Settings(BaseSettings):
         None, description="serve the metrics at 127.0.0.1:PORT or unix:/PATH, besides state/metrics.prom"
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_flag(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_flag(value, cls.model_fields[info.field_name or ""].annotation)
+
+    @field_validator("notify_secret_file")
+    @classmethod
+    def _require_secret(cls, secret_file: Path | None, info: ValidationInfo) -> Path | None:
+        queues: dict[str, Queue] = info.data.get("queue", {})
+        urls = {"notify_url": info.data.get("notify_url")}
+        urls |= {
+            f"queue.{name}.notify_url": one.notify_url
+            for name, one in queues.items()
+            if not one.notify_secret_file
+        }
+        unsigned = [name for name, url in urls.items() if url]
+        if unsigned and not secret_file:
+            raise ValueError(f"{unsigned[0]} needs notify_secret_file: nothing is sent unsigned")
+        return secret_file
+
     @field_validator("metrics_listen")
     @classmethod
     def _require_loopback(cls, where: str | None) -> str | None:
@@ -221,7 +251,7 @@ class Settings(BaseSettings):
             betas=tuple(self.betas if own.betas is None else own.betas),
             output=tuple(own.output or self.output or ()),
             priority=usual,
-            max_priority=min(own.max_priority or usual, usual, key=lambda one: one.rank),
+            max_priority=own.max_priority or usual,
             require_ok=_first(own.require_ok, self.require_ok),
             count_requests=_first(own.count_requests, self.count_requests),
             max_unpacked_bytes=self.max_unpacked_bytes,

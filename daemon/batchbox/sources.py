@@ -87,10 +87,11 @@ class _Places:
             return Slip(
                 where, line, f"{name} is not a setting", f'did you mean "{near}"?' if near else "remove it"
             )
-        told = f"{name}: {error['msg']}" if line or where == A_FLAG or name != top else error["msg"]
+        told = error["msg"].removeprefix("Value error, ")
+        told = f"{name}: {told}" if line or where == A_FLAG or name != top else told
         hidden = "@" in str(error["input"])
         shown = "not shown: it may hold a password" if hidden else repr(error["input"])[:200]
-        return Slip(where, line, told, f"it is {shown} now")
+        return Slip(where, line, told, "it is not set" if error["input"] is None else f"it is {shown} now")
 
     def _find(self, place: tuple[Step, ...]) -> tuple[str, int]:
         """Return who set it, and the line in the file: flags win over the environment, that over the file."""

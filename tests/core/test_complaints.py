@@ -139,13 +139,15 @@ def test_a_request_that_could_not_be_answered_is_refused(text: str, problem: str
         ('"stream":true', "a batch cannot stream", "set it to false"),
         ('"stream" : true ', "a batch cannot stream", "set it to false"),
         ('"speed":"fast"', "fast mode does not exist", 'remove "speed"'),
+        ('"max_tokens":"4096"', "max_tokens is a text, not a number", "without quotes"),
+        ('"max_tokens":null', "max_tokens is not a number", "write a number"),
         ('"max_tokens":0', "max_tokens is less than 1", "1 or more"),
         ('"max_tokens":-5', "max_tokens is less than 1", "1 or more"),
         ('"max_tokens":0.5', "max_tokens is less than 1", "1 or more"),
     ],
 )
 def test_what_a_batch_does_not_do_is_refused_in_every_form(fields: str, problem: str, fix: str) -> None:
-    """Streaming, fast mode and max_tokens below 1 are told, in params and in a short form alike."""
+    """Streaming, fast mode and a max_tokens that is none are told, in params and in a short form alike."""
     for text in (with_params(fields), f'{{"prompt":"x",{fields}}}'):
         found = complain(text)
         assert problem in found.problem

@@ -98,9 +98,9 @@ def test_unknown_price(model: Any) -> None:
     assert half.least_usd == pytest.approx(found.least_usd / 2)
 
 
-@pytest.mark.parametrize(("given", "most"), [(1e3, 1000), ("7", 0), (None, 0), (10**400, 10_000_000)])
+@pytest.mark.parametrize(("given", "most"), [(1e3, 1000), (10**400, 10_000_000)])
 def test_odd_max_tokens(given: object, most: int) -> None:
-    """Whatever a line says there, the sum can be made; the API is the one to refuse it."""
+    """Whatever number a line says there, the sum can be made; the API is the one to refuse it."""
     reckoning = Reckoning(lambda _model: ())
     reckoning.add([ask("m", given)])
     assert reckoning.estimate(price).output_tokens == most

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchbox.core.companions import is_cancel, is_companion, is_meant, is_ok, subject_of
+from batchbox.core.companions import is_answered_as, is_cancel, is_companion, is_ok, subject_of
 from batchbox.core.errors import Unfit
 from batchbox.core.vouchers import LARGEST, read_voucher
 
@@ -115,7 +115,7 @@ def test_which_names_are_about_another_file(name: bytes, kind: str) -> None:
 @pytest.mark.parametrize(
     ("subject", "expected"),
     [
-        (b"a.jsonl", True),
+        (b"a.jsonl", False),
         (b"a~2.jsonl", True),
         (b"a~2", False),
         (b"a", False),
@@ -125,6 +125,6 @@ def test_which_names_are_about_another_file(name: bytes, kind: str) -> None:
         (b"", False),
     ],
 )
-def test_which_jobs_are_meant(subject: bytes, expected: bool) -> None:
-    """By the name as it was dropped, or that of its answers."""
-    assert is_meant(subject, b"a.jsonl", "a~2") == expected
+def test_which_name_is_that_of_the_answers(subject: bytes, expected: bool) -> None:
+    """With the number and the ending of the file; not the name as it was dropped."""
+    assert is_answered_as(subject, b"a.jsonl", "a~2") == expected

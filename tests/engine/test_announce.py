@@ -12,7 +12,11 @@ from tests.engine.test_withdrawals import Watched
 from tests.support.daemon import request
 from tests.support.engine import Engine
 
-SETTINGS = {"notify_command": ["true"], "queue": {"web": {"notify_url": "https://example.com/"}}}
+SETTINGS = {
+    "notify_command": ["true"],
+    "notify_secret_file": "/nowhere",
+    "queue": {"web": {"notify_url": "https://example.com/"}},
+}
 
 
 def letters(engine: Engine) -> list[Letter]:
@@ -41,6 +45,22 @@ def test_each_receipt_has_a_letter_for_each_who_is_told(start: Start) -> None:
     assert first.data["receipt"] == "a.receipt.json"
     assert first.data["outputs"] == ["outbox/a.results.jsonl", "outbox/a.receipt.json"]
     assert all(first.data[name] == receipt[name] for name in ("status", "message", "counts", "job", "file"))
+
+
+def test_a_held_file_has_letters_like_those_of_a_receipt(start: Start, sandbox: Sandbox) -> None:
+    """The same keys, so that no receiver stumbles; the name of the receipt is that which will come."""
+    engine = start(**SETTINGS, max_requests_per_day=2)
+    for content in (request("a"), request("a") + request("b")):
+        engine.drop("a.jsonl", content)
+        engine.run_to_end()
+    sent, held = letters(engine)
+    assert (held.kind, held.output) == ("held.published", "a~2.held.json")
+    assert held.data.keys() == sent.data.keys()
+    assert (held.data["status"], held.data["requests"], held.data["cost_usd"]) == ("held", 2, 0.0)
+    assert set(held.data["counts"].values()) == {0}
+    assert held.data["receipt"] == "a~2.receipt.json"
+    assert held.data["outputs"] == ["outbox/a~2.held.json"]
+    assert len(sandbox.batches()) == 1
 
 
 def test_nobody_is_told_where_nobody_is_set(engine: Engine) -> None:

@@ -65,7 +65,6 @@ def test_declared_queues_and_the_inbox_itself_are_used(start: Start, queue: str)
         ("slow", "a", "low", None),
         ("slow", "a.urgent", "low", "urgent"),
         ("first", "a", "urgent", None),
-        ("odd", "a.urgent", "urgent", "urgent"),
     ],
 )
 def test_the_receipt_tells_which_priority_a_file_got(
@@ -76,7 +75,6 @@ def test_the_receipt_tells_which_priority_a_file_got(
         "fast": {"max_priority": "urgent"},
         "slow": {"priority": "low"},
         "first": {"priority": "urgent"},
-        "odd": {"priority": "urgent", "max_priority": "low"},
     }
     engine = start(queue=queues)
     engine.drop(f"{name}.jsonl", prompts("one"), queue)

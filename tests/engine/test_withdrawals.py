@@ -69,6 +69,24 @@ def test_one_of_several_is_ended_by_the_name_of_its_answers(start: Start, slow: 
     assert (engine.receipt("a")["status"], engine.receipt("a~2")["status"]) == ("succeeded", "canceled")
 
 
+@pytest.mark.parametrize("is_held", [False, True])
+def test_the_very_name_is_meant_before_that_of_answers(start: Start, slow: Sandbox, is_held: bool) -> None:
+    """Where a file was dropped as `a~2.jsonl`, the second a.jsonl, whose answers are a~2, goes on."""
+    engine = start(on=slow, queue={"q": {"max_requests_per_day": 4 if is_held else 9}})
+    for number, name in enumerate(("a.jsonl", "a.jsonl", "a~2.jsonl"), 1):
+        engine.drop(name, TWO, "q")
+        engine.run_until(lambda number=number: len(engine.manifests() + engine.manifests("hold")) == number)  # type: ignore[misc]
+        engine.run_until(lambda: set(engine.states()) == {"submitted"})
+    assert len(engine.manifests("hold")) == is_held
+    path = withdraw(engine, "a~2.jsonl.cancel", "q")
+    engine.run_until(lambda: not path.exists())
+    engine.run_for(30)
+    slow.end()
+    engine.run_to_end()
+    told = {stem: engine.receipt(stem, "q")["status"] for stem in ("a", "a~2", "a~2~2")}
+    assert told == {"a": "succeeded", "a~2": "succeeded", "a~2~2": "canceled"}
+
+
 def test_a_file_that_still_waits_is_never_sent(start: Start, sandbox: Sandbox) -> None:
     """Both lie in the inbox at once: the file is taken, comes back whole, and nothing is sent."""
     engine = start()

@@ -13,13 +13,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from batchbox.clock import SystemClock
-from batchbox.core.letters import Letter, Undelivered, Way
+from batchbox.core.letters import Letter, Way
 from batchbox.core.storage import spell
 from batchbox.queues import Notice
 from batchbox.service.courier import Courier
-from batchbox.service.receivers import Receivers, find_flaws
-from batchbox.service.webhooks import read_secrets, sign
-from batchbox.settings import Settings
+from batchbox.service.receivers import Receivers
 from batchbox.spool.layout import Layout
 from batchbox.spool.letters import Letters
 from tests.support.daemon import wait_for
@@ -200,6 +198,24 @@ def test_a_webhook_that_hangs_is_left(
     assert courier.pending == len(letters.pending()) == 3
 
 
+@pytest.mark.parametrize("status", [500, 503])
+def test_one_that_is_not_understood_keeps_no_other_waiting(
+    letters: Letters, hire: Hire, receiver: Receiver, secret: Path, log: Log, status: int
+) -> None:
+    """Its own pauses grow; those of the others do not, also where it looks as if the receiver was deaf."""
+    receiver.answers, tries = [status], 1 if status == 500 else 3
+    letters.put(letter("url"))
+    pauses = (0.01, 0.01, 600.0)[-tries:]
+    courier = hire(pauses=pauses, default=Notice(url=receiver.url, secret_file=secret))
+    wait_for(lambda: len(told(log, "notice.postponed")) == tries, "failures")
+    receiver.answers = [204]
+    letters.put(letter("url", number=1))
+    courier.wake()
+    (one,) = wait_for(lambda: told(log, "notice.delivered"), "a delivery of the other")
+    assert one["notice"] == letter("url", number=1).id
+    assert letters.pending() == [letter("url").name]
+
+
 @pytest.mark.parametrize(
     "content", [None, "", "whsec_" + "é" * 40, "whsec_c2hvcnQ=", "not base64 at all", SECRET + "\nx"]
 )
@@ -238,6 +254,19 @@ def test_what_an_earlier_process_left_is_brought(
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
 
 
+def test_what_somebody_has_put_there_keeps_none_waiting(
+    tmp_path: Path, letters: Letters, hire: Hire, log: Log
+) -> None:
+    """A folder, and a letter that tells no time zone, which could never be given up."""
+    letters.put(letter(number=1))
+    (tmp_path / "state" / "notices" / "0.json").mkdir()
+    naive = letter(number=0).model_dump_json().replace('Z","kind"', '","kind"')
+    (tmp_path / "state" / "notices" / "00.json").write_text(naive)
+    hire(default=Notice(("true",)))
+    wait_for(lambda: told(log, "notice.delivered"), "a delivery")
+    assert letters.pending() == ["0.json", "00.json"]
+
+
 def test_after_a_day_it_is_given_up(letters: Letters, hire: Hire, log: Log) -> None:
     """Not at the first failure: a clock may have been set forward."""
     letters.put(letter(at=spell(datetime.now(UTC) - timedelta(days=2))))  # noqa: TID251
@@ -260,40 +289,3 @@ def test_the_end_waits_for_nobody(tmp_path: Path, letters: Letters, hire: Hire, 
     wait_for(lambda: _is_gone(int(pid)), "its end")
     assert len(letters.pending()) == 1
     assert not told(log, "notice.delivered")
-
-
-def test_flaws_are_seen_beforehand(tmp_path: Path, secret: Path) -> None:
-    """By doctor and at the start: no such program, no secret."""
-    queues = {
-        "bad": {"notify_command": ["/nowhere"]},
-        "unsigned": {"notify_url": "https://example.com/"},
-        "good": {"notify_command": ["true"], "notify_url": "https://x/", "notify_secret_file": str(secret)},
-    }
-    found = {queue: flaw.problem for queue, flaw in find_flaws(Settings(queue=queues), os.environ)}
-    assert found == {
-        "bad": "/nowhere is not there, or may not be executed",
-        "unsigned": "there is no secret to sign with",
-    }
-    with pytest.raises(Undelivered, match="no secret in"):
-        read_secrets(tmp_path / "none")
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["http://example.com/", "ftp://x/", "https://", "https://u:p@x/", "https://x/ y", "x", "https://x:0/"],
-)
-def test_where_nothing_is_posted(url: str) -> None:
-    """Elsewhere than over TLS, or to this machine; no password in a URL."""
-    with pytest.raises(ValueError, match="it has to be a URL such as"):
-        Settings(notify_url=url)
-    with pytest.raises(ValueError, match="it has to be a URL such as"):
-        Settings(queue={"q": {"notify_url": url}})
-
-
-def test_two_secrets_make_two_signatures(tmp_path: Path) -> None:
-    """So that a receiver can change from one to the other."""
-    path = tmp_path / "secrets"
-    path.write_text(f"{SECRET}\nwhsec_{'QUJD' * 10}\n")
-    first, second = sign(read_secrets(path), "id", 1, b"{}").split()
-    assert first.startswith("v1,")
-    assert first != second

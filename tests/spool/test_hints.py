@@ -1,6 +1,7 @@
 """The watcher: it wakes the scan early where it can, and is only missed where it cannot."""
 
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +69,14 @@ def test_what_cannot_be_watched_is_only_a_warning(root: Path) -> None:
     (told,) = logs
     assert (told["event"], told["log_level"]) == ("watcher.absent", "warning")
     assert "scanning" in told["fix"]
+
+
+def test_what_watchdog_warns_of_does_not_stand_in_the_log(
+    recwarn: pytest.WarningsRecorder, woken: threading.Event
+) -> None:
+    """Lines of the log are JSON, and a folder that it meets twice is no harm."""
+    assert not woken.is_set()
+    told = "Callback with id '7' already exists for watch <InotifyWatch>. It will be Overwritten."
+    warnings.warn(told, RuntimeWarning, stacklevel=1)  # as its _add_callback words it
+    warnings.warn("something else", RuntimeWarning, stacklevel=1)
+    assert [str(one.message) for one in recwarn] == ["something else"]

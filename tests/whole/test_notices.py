@@ -76,12 +76,13 @@ def test_doctor_and_the_start_tell_what_is_missing(box: Box) -> None:
     """No such program, no secret: told before the first receipt is."""
     (box.root / "batchbox.toml").write_text(
         'notify_command = ["/nowhere/tool"]\nnotify_url = "https://example.com/hook"\n'
+        'notify_secret_file = "/nowhere/secret"\n'
     )
     done = box.command("doctor", "--offline", "--json")
     found = [one for one in json.loads(done.stdout)["checks"] if one["check"] == "notices"]
     assert [one["found"] for one in found] == [
         "queue default: /nowhere/tool is not there, or may not be executed",
-        "queue default: there is no secret to sign with",
+        "queue default: no secret in /nowhere/secret: No such file or directory",
     ]
     with box.running() as daemon:
         events = wait_for(lambda: daemon.events("notice.unready"), "the warning")

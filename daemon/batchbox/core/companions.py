@@ -31,10 +31,11 @@ def subject_of(name: bytes) -> bytes:
     return name[: -len(CANCEL if is_cancel(name) else OK)]
 
 
-def is_meant(subject: bytes, name: bytes, stem: str) -> bool:
-    """Say whether *subject* means the job of a file that was dropped as *name* and answers as *stem*.
+def is_answered_as(subject: bytes, name: bytes, stem: str) -> bool:
+    """Say whether *subject* is what a file dropped as *name* is called by its answers, those of *stem*.
 
-    It does by the file's name, and by that with the number that its answers have, as in `NAME~2.jsonl`.
+    That is its own with their number, as in `NAME~2.jsonl`. Another may have been dropped under that very
+    name: then that one is meant.
     """
     ending = name[len(strip_ending(name)) :]
-    return subject == name or (subject.endswith(ending) and show(subject[: -len(ending) or None]) == stem)
+    return subject.endswith(ending) and show(subject[: -len(ending) or None]) == stem

@@ -1,6 +1,9 @@
 """Letters: what is told of a receipt, to whom, until they have got it."""
 
+from datetime import datetime
 from typing import Any, Literal
+
+from pydantic import field_validator
 
 from batchbox.core.errors import BatchboxError
 from batchbox.core.manifest import JobId, Record
@@ -25,6 +28,13 @@ class Letter(Record):
     kind: str
     data: dict[str, Any]
 
+    @field_validator("at")
+    @classmethod
+    def _require_moment(cls, at: str) -> str:
+        if datetime.fromisoformat(at).tzinfo is None:
+            raise ValueError("it has no time zone, so nobody can tell when its day is over")
+        return at
+
     @property
     def name(self) -> str:
         """The name of the file it is kept in."""
@@ -32,7 +42,7 @@ class Letter(Record):
 
 
 class Undelivered(BatchboxError):
-    """Nobody has got it. *is_deaf*: the receiver as a whole does not answer, so others may wait as well."""
+    """Nobody has got it. *is_deaf*: the receiver does not answer at all, so others may wait as well."""
 
     def __init__(self, problem: str, fix: str, *, is_deaf: bool = False) -> None:
         super().__init__(problem, fix)

@@ -111,7 +111,7 @@ def _read(number: int, text: bytes, defaults: Defaults) -> Request | None:
 
 
 def read_number(value: bytes) -> int:
-    """Return what JSON that is checked says, if it is a number; else 0, for the API to complain of."""
+    """Return what JSON says, if it is a number; else 0."""
     return int(min(float(value), MOST)) if value[:1].isdigit() else 0
 
 
@@ -236,7 +236,10 @@ def _check_params(params: Fields) -> None:
         names = ", ".join(missing)
         raise Complaint(f"params has no {names}", f"add {names}: every request needs it")
     tokens = bytes(params["max_tokens"])
-    if tokens[:1] in b"-0123456789" and float(tokens) < 1:
+    if tokens[:1] not in b"-0123456789":  # "max_tokens: Input should be a valid integer", the API says
+        kind = "a text, not a number" if tokens[:1] == b'"' else "not a number"
+        raise Complaint(f"max_tokens is {kind}", 'write a number, without quotes, as in "max_tokens": 4096')
+    if float(tokens) < 1:
         raise Complaint("max_tokens is less than 1", "set max_tokens to 1 or more")
     if bytes(params.get("stream", b"")) == b"true":
         raise Complaint("a batch cannot stream", 'remove "stream", or set it to false')

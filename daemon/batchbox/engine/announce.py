@@ -13,11 +13,17 @@ TOLD = ("status", "message", "requests", "counts", "cost_usd")
 
 def announce_receipt(ctx: Context, job: Manifest) -> None:
     """Tell of the receipt of *job*, which is out; done again after a crash, it is the same letter."""
-    receipt = compose_receipt(job)
-    data: dict[str, Any] = {name: receipt[name] for name in TOLD}
-    data |= {"receipt": receipt_name(job.stem)}
-    data |= {"outputs": [f"{one.folder}/{one.name}" for one in job.outputs]}
-    announce(ctx, job, "receipt.published", receipt_name(job.stem), data)
+    outputs = [f"{one.folder}/{one.name}" for one in job.outputs]
+    announce(ctx, job, "receipt.published", receipt_name(job.stem), {"outputs": outputs})
+
+
+def announce_held(ctx: Context, job: Manifest, output: str, message: str, number: int) -> None:
+    """Tell that *job* is held, unsent, as the notice *output* says: what is told has a receipt's keys.
+
+    *number*: of such notices of the job: whoever has heard of one hears of the next.
+    """
+    told = {"status": "held", "message": message, "outputs": [f"outbox/{output}"]}
+    announce(ctx, job, "held.published", output, told, number)
 
 
 def announce(
@@ -25,8 +31,10 @@ def announce(
 ) -> None:
     """Have those who are to hear of it told that *output* lies in the outbox. Durable on return.
 
-    *number*: of this kind, for the job: whoever has heard of one hears of the next.
+    *data* is told as well, or in place of what the receipt of *job* would say now.
     """
+    receipt = compose_receipt(job)
+    data = {name: receipt[name] for name in TOLD} | {"receipt": receipt_name(job.stem)} | data
     notice = ctx.settings.for_queue(job.source.queue).notice
     wanted = {"command": bool(notice.command), "url": bool(notice.url)}
     facts = {"file": job.source.name, "queue": job.source.queue, "job": job.job}

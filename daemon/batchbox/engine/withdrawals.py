@@ -3,6 +3,9 @@
 A file of that name that lies in the inbox is taken as one that is canceled; jobs under way and held ones are
 asked to end, durably; then the file that asked is removed, for their receipts answer it. One that finds
 nothing to end is taken itself, and gets a receipt of its own.
+
+What was dropped under the very name is meant before what only answers under it (the second `NAME.jsonl` as
+`NAME~2`): so somebody else's file is ended only if nothing has that name of its own.
 """
 
 from collections.abc import Iterator
@@ -10,13 +13,14 @@ from typing import Any
 
 import structlog
 
-from batchbox.core.companions import is_cancel, is_meant, subject_of
+from batchbox.core.companions import is_answered_as, is_cancel, subject_of
 from batchbox.core.errors import BatchboxError, Damaged, Stop, Unfit
 from batchbox.core.forms import form_of
 from batchbox.core.manifest import Manifest
 from batchbox.core.names import show, stem_of
 from batchbox.core.settle import Incoming, Obstacle, Sightings, Writer
 from batchbox.core.states import JobState
+from batchbox.core.storage import Stored
 from batchbox.engine.claim import claim
 from batchbox.engine.context import Context
 from batchbox.engine.intake import CHANGED, FLAGGED, Waiting
@@ -41,6 +45,7 @@ class Withdrawals:
         self._sightings = Sightings()
         self._asking: dict[tuple[str, bytes], Incoming] = {}
         self._heeded: set[Incoming] = set()  # they found something to end
+        self._named: set[Incoming] = set()  # something was dropped under the very name
         self._waiting: set[Incoming] = set()
         self._stuck: set[Incoming] = set()  # what they ask cannot be done, or they cannot be removed
 
@@ -51,6 +56,7 @@ class Withdrawals:
         self._asking = {(one.queue, subject_of(one.name)): one for one in seen}
         self._heeded &= set(seen)
         self._stuck &= set(seen)
+        self._named &= set(seen)
         flag = next((FLAGGED[flag] for flag in FLAGGED if flag in flags), None)
         seen.sort(key=self._waiting.__contains__)
         self._waiting = set()
@@ -69,6 +75,7 @@ class Withdrawals:
         asking = self._asking.get((job.source.queue, job.source.exact_name))
         if asking and job.cancel_asked_by:
             self._heeded.add(asking)
+            self._named.add(asking)
 
     def _facts(self, asking: Incoming) -> dict[str, Any]:
         return {"cancel_asked_at": self._ctx.stamp(), "cancel_asked_by": show(asking.name)}
@@ -91,9 +98,14 @@ class Withdrawals:
 
     def _heed(self, asking: Incoming, now: float, flag: Obstacle | None) -> Obstacle | None:
         memory, subject = self._memory, subject_of(asking.name)
-        meant = [job for job in list(memory.manifests()) if _means(asking, job)]
+        is_in_inbox = form_of(subject) and self._ctx.spool.companions.is_there(asking.queue, subject)
+        if is_in_inbox or any(_is_named(asking, job) for job in memory.manifests()):
+            self._named.add(asking)
+        meant = [job for job in list(memory.manifests()) if self._means(asking, job)]
+        if meant and asking not in self._named and self._find_held(asking):
+            meant = [job for job in meant if self._means(asking, job)]
         pending = [obstacle for job in meant if (obstacle := self._ask(job, asking, now))]
-        if form_of(subject) and self._ctx.spool.companions.is_there(asking.queue, subject):
+        if is_in_inbox:
             told = f"waits until {show(subject)} has been taken, which is ended then"
             pending.append(Obstacle(told, expected=True))
         if memory.backoffs.keys() - memory.jobs.keys():
@@ -124,24 +136,44 @@ class Withdrawals:
         return None
 
     def _ask_held(self, asking: Incoming) -> None:
+        for stored in self._find_held(asking):
+            self._roster.end_held(stored, self._facts(asking))
+            self._note(stored.manifest, asking)
+
+    def _find_held(self, asking: Incoming) -> list[Stored]:
+        """Return what is meant of what is held; by the very name, if anything of that name is held."""
+        found = [stored for stored in self._held() if self._means(asking, stored.manifest)]
+        if any(_is_named(asking, stored.manifest) for stored in found):
+            self._named.add(asking)
+        return [stored for stored in found if self._means(asking, stored.manifest)]
+
+    def _held(self) -> Iterator[Stored]:
         for held in self._ctx.spool.held():
             try:
                 stored = self._ctx.spool.load_held(held)
             except (Damaged, Stop):
                 continue  # whose it is cannot be told
-            if stored and _means(asking, stored.manifest):
-                self._roster.end_held(stored, self._facts(asking))
-                self._note(stored.manifest, asking)
+            if stored:
+                yield stored
+
+    def _means(self, asking: Incoming, job: Manifest) -> bool:
+        if _is_named(asking, job):
+            return True
+        if asking in self._named or not _may_mean(asking, job):
+            return False
+        return is_answered_as(subject_of(asking.name), job.source.exact_name, job.stem)
 
     def _note(self, job: Manifest, asking: Incoming) -> None:
         self._heeded.add(asking)
         log.info("job.cancel_asked", job=job.job, queue=job.source.queue, file=show(asking.name))
 
 
-def _means(asking: Incoming, job: Manifest) -> bool:
-    if asking.queue != job.source.queue or is_cancel(job.source.exact_name):
-        return False
-    return is_meant(subject_of(asking.name), job.source.exact_name, job.stem)
+def _is_named(asking: Incoming, job: Manifest) -> bool:
+    return _may_mean(asking, job) and job.source.exact_name == subject_of(asking.name)
+
+
+def _may_mean(asking: Incoming, job: Manifest) -> bool:
+    return asking.queue == job.source.queue and not is_cancel(job.source.exact_name)
 
 
 def explain_idle(ctx: Context, job: Manifest) -> Unfit:

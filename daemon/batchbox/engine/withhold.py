@@ -18,7 +18,7 @@ from batchbox.core.manifest import Manifest, Told
 from batchbox.core.names import held_name
 from batchbox.core.receipt import HELD, compose_notice
 from batchbox.core.storage import Stored
-from batchbox.engine.announce import announce
+from batchbox.engine.announce import announce_held
 from batchbox.engine.claim import choose_stem, rename
 from batchbox.engine.context import Context
 from batchbox.engine.publish import describe
@@ -48,8 +48,7 @@ def withhold(
         ctx.spool.save(before, stored.version)  # what lies there is not its own
         problem = f"outbox/{notice.name} appeared while the job was being put aside"
         raise TryLater(problem, "nothing is ever overwritten: it gets another name at the next try")
-    told = {"status": "held", "receipt": notice.name, "message": f"{HELD} {reason}"}
-    announce(ctx, job, "held.published", notice.name, told, notice.number)
+    announce_held(ctx, job, notice.name, f"{HELD} {reason}", notice.number)
     ctx.spool.park(job.job, reason, FIX)
     log.error("job.held", job=job.job, problem=reason, fix=FIX)
 

@@ -66,8 +66,8 @@ class _Letter:
 class _Lane:
     letters: dict[str, _Letter] = field(default_factory=dict)
     is_busy: bool = False
-    failures: int = 0  # in a row, of a receiver that is deaf
-    until: float = 0.0  # while it is
+    unheard: set[str] = field(default_factory=set)  # since the receiver last answered; one alone may be ill
+    until: float = 0.0  # nothing is brought to a receiver that is deaf
 
     def due(self) -> tuple[float, str]:
         """Return when which letter is to be brought next; infinity if there is none."""
@@ -155,12 +155,20 @@ class Courier:
         known = {name for lane in self._lanes.values() for name in lane.letters}
         try:
             for name in self._letters.pending():
-                if name not in known and (letter := self._letters.read(name)):
-                    lane = self._lanes.setdefault((letter.queue, letter.way), _Lane())
-                    lane.letters[name] = _Letter(letter)
+                if name not in known:
+                    self._add(name)
         except OSError:
             self._next_look = self._clock.monotonic() + UNSEEN  # the spool is away; the loop tells of it
         self._count()
+
+    def _add(self, name: str) -> None:
+        try:
+            letter = self._letters.read(name)
+        except OSError:
+            self._next_look = self._clock.monotonic() + UNSEEN  # the others are brought all the same
+            return
+        if letter:
+            self._lanes.setdefault((letter.queue, letter.way), _Lane()).letters[name] = _Letter(letter)
 
     def _count(self) -> None:
         self._lanes = {key: lane for key, lane in self._lanes.items() if lane.letters}
@@ -199,7 +207,7 @@ class Courier:
         if tried.error:
             self._postpone(lane, one, tried.error)
             return
-        lane.failures, lane.until = 0, 0.0
+        lane.unheard, lane.until = set(), 0.0
         if tried.told is None:
             log.info("notice.dropped", **_facts(one))
         else:
@@ -207,19 +215,22 @@ class Courier:
         self._forget(lane, one.letter)
 
     def _postpone(self, lane: _Lane, one: _Letter, error: Undelivered) -> None:
-        """Let a letter wait; with a receiver that is deaf to all, let the others of its lane wait as well."""
-        lane.failures = lane.failures + 1 if error.is_deaf else 0
-        told = {"problem": error.problem, "fix": error.fix}
-        tries = max(one.tries, lane.failures)
+        """Let a letter wait; if the receiver is deaf, the others wait too, longer the more have failed."""
+        lane.unheard = lane.unheard | {one.letter.name} if error.is_deaf else set()
+        told, now = {"problem": error.problem, "fix": error.fix}, self._clock.monotonic()
+        one.until = now + self._pause(one.tries)
+        lane.until = now + self._pause(len(lane.unheard)) if error.is_deaf else 0.0
         for late in [one, *lane.letters.values()] if error.is_deaf else [one]:
             is_over = self._clock.now() - datetime.fromisoformat(late.letter.at) > GIVEN_UP_AFTER
+            tries = max(late.tries, len(lane.unheard))
             if is_over and tries >= TRIES_AT_LEAST and late.letter.name in lane.letters:
                 log.error("notice.given_up", **_facts(late), **told)
                 self._forget(lane, late.letter)
-        one.until = self._clock.monotonic() + self._pauses[min(tries, len(self._pauses)) - 1]
-        lane.until = one.until if error.is_deaf else 0.0
         if one.letter.name in lane.letters:
             log.warning("notice.postponed", **_facts(one), **told)
+
+    def _pause(self, failures: int) -> float:
+        return self._pauses[min(failures, len(self._pauses)) - 1]
 
     def _forget(self, lane: _Lane, letter: Letter) -> None:
         del lane.letters[letter.name]

@@ -29,8 +29,7 @@ PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)  # as the specification has it
 HOW_IT_LOOKS = "write whsec_ and the base64 of 24 to 64 random bytes into it, one secret on a line"
 GOOD, ELSEWHERE = range(200, 300), range(300, 400)
-BUSY = 429
-SERVER_ERRORS = 500
+NOBODY_THERE = {429, 502, 503, 504}  # overloaded, or down behind a proxy; 500 may be for this letter alone
 
 
 def post(letter: Letter, notice: Notice, clock: Clock, seconds: float) -> str:
@@ -58,8 +57,7 @@ def post(letter: Letter, notice: Notice, clock: Clock, seconds: float) -> str:
     fix = "it has to answer 2xx once it has the notice"
     if status in ELSEWHERE:
         fix = "redirects are not followed: set notify_url to where it leads"
-    is_deaf = status == BUSY or status >= SERVER_ERRORS
-    raise Undelivered(f"{where} answered {status}", fix, is_deaf=is_deaf)
+    raise Undelivered(f"{where} answered {status}", fix, is_deaf=status in NOBODY_THERE)
 
 
 def _send(parts: SplitResult, body: bytes, headers: Mapping[str, str], seconds: float) -> int:

@@ -3,6 +3,7 @@
 It may lose events, grow deaf or not start at all; the scan does not depend on it.
 """
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class _Handler(FileSystemEventHandler):
 
 def watch_inbox(root: Path, wake: Callable[[], None]) -> Callable[[], None]:
     """Call *wake* when something moves in the inbox; return how to stop that. Never raises."""
+    # where folders are made quickly, watchdog meets one twice: no harm, and no line of JSON for the log
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
     observer = Observer()
     try:
         events: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileMovedEvent]
