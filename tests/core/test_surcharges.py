@@ -39,15 +39,15 @@ def block(cache: object, text: str = "x") -> dict[str, Any]:
 @pytest.mark.parametrize("indent", [None, 1])
 def test_asked_for(params: dict[str, Any], expected: Surcharge, indent: int | None) -> None:
     """It is seen at any depth and however it is laid out; a text that tells of it asks for nothing."""
-    assert find_surcharge(json.dumps(params, indent=indent).encode()) == expected
+    assert find_surcharge(json.dumps({"max_tokens": 1} | params, indent=indent).encode()) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (rb'{"cache\u005Fcontrol": {"type": "ephemeral"}}', Surcharge("1h")),
-        (rb'{"inference_ge\u006f": "us"}', Surcharge("1h", in_us=True)),
-        (rb'{"system": "\u00e9\u0027"}', Surcharge()),
+        (rb'{"max_tokens": 1, "cache\u005Fcontrol": {"type": "ephemeral"}}', Surcharge("1h")),
+        (rb'{"max_tokens": 1, "inference_ge\u006f": "us"}', Surcharge("1h", in_us=True)),
+        (rb'{"max_tokens": 1, "system": "\u00e9\u0027"}', Surcharge()),
     ],
 )
 def test_spelled_oddly(text: bytes, expected: Surcharge) -> None:

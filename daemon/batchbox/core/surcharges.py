@@ -18,7 +18,7 @@ from batchbox.core.packing import Json
 US_ONLY = "us"  # how `usage` tells it as well
 EVERYWHERE = ("global", None)
 
-_CACHE, _GEO, _ESCAPE = b'"cache_control"', b'"inference_geo"', b"\\u00"
+_CACHE, _GEO = b'"cache_control"', b'"inference_geo"'
 _WRITES = re.compile(rb'"cache_control"\s*:\s*\{')
 _LASTS = re.compile(rb'"ttl"\s*:\s*"1h"')
 _SPELLED = re.compile(rb"\\u00(?:3[0-9]|5f|6[1-9a-f]|7[0-9a])", re.IGNORECASE)  # a-z, digits and _
@@ -40,13 +40,12 @@ _geos = msgspec.json.Decoder(_Params)
 
 
 def find_surcharge(params: Json) -> Surcharge:
-    """Return what may make a request of these *params* dearer; rather too much than too little."""
+    """Return what may make a request of these *params*, `max_tokens` among them, dearer; rather too much."""
     text = bytes(params)
-    is_escaped = _ESCAPE in text
-    if not (is_escaped or _CACHE in text or _GEO in text):
-        return _PLAIN
-    if is_escaped and _SPELLED.search(text):  # no program writes letters so: a key may hide behind it
+    if b"\\" in text and _SPELLED.search(text):  # no program writes letters so: a key may hide behind it
         return Surcharge("1h", _is_in_us(text))
+    if text.find(b"_", text.find(b"_") + 1) < 0:  # that of "max_tokens" is the only one
+        return _PLAIN
     lasting = ""
     if _CACHE in text and _WRITES.search(text):
         lasting = "1h" if _LASTS.search(text) else "5m"
