@@ -2,7 +2,10 @@
 
 import pytest
 
+from batchbox.cli.asking import find_job, strip_place
+from batchbox.core.errors import Stop
 from batchbox.sandbox.remote import Sandbox
+from batchbox.spool.survey import find_jobs
 from tests.engine.conftest import Start
 from tests.support.engine import prompts
 
@@ -82,3 +85,29 @@ def test_the_receipt_tells_which_priority_a_file_got(
     receipt = engine.receipt(name, queue)
     assert (receipt["priority"], receipt["priority_asked"]) == (given, asked)
     assert (f"went out as {given}" in receipt["message"]) == (asked not in (None, given))
+
+
+def test_a_name_with_its_queue_means_no_other_file(start: Start, slow: Sandbox) -> None:
+    """As status prints it: with several files of a name, a command must not end or release another one's."""
+    engine = start(on=slow, queue={"aa": {}, "bb": {}})
+    engine.drop("r.jsonl", prompts("one"), "bb")
+    engine.drop("r.jsonl", prompts("two"))
+    engine.drop("odd.jsonl", prompts("three"), "New folder")
+    engine.run_until(lambda: len(slow.batches()) == 2)
+    engine.run_until((engine.root / "outbox" / "New folder%2Fodd.receipt.json").exists)
+    in_bb, outside = (
+        next(job.job for job in engine.manifests() if job.source.queue == queue)
+        for queue in ("bb", "default")
+    )
+    for text, found in (
+        ("bb/r.jsonl", [in_bb]),
+        ("inbox/bb/r", [in_bb]),
+        ("default/r.jsonl", [outside]),
+        ("aa/r.jsonl", []),
+        (f"hold/{in_bb}", [in_bb]),
+    ):
+        assert [job.job for _, job in find_jobs(engine.root, strip_place(text))] == found
+    assert len(find_jobs(engine.root, "r.jsonl")) == 2
+    assert len(find_jobs(engine.root, strip_place("New folder/odd.jsonl"))) == 1
+    with pytest.raises(Stop, match=r"aa/r\.jsonl"):
+        find_job(engine.root, "aa/r.jsonl", ("work",))

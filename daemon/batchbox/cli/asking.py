@@ -14,7 +14,7 @@ from batchbox.core.manifest import Manifest
 from batchbox.spool.control import leave_command
 from batchbox.spool.layout import Layout
 from batchbox.spool.marker import is_held, name_network
-from batchbox.spool.survey import find_jobs, is_hidden
+from batchbox.spool.survey import ID_BEGINNING, find_jobs, is_hidden
 
 FIXES = {  # where control/ cannot be written for another reason than its owner
     errno.ENOSPC: "make room on the disk",
@@ -50,8 +50,10 @@ def find_job(root: Path, text: str, places: tuple[str, ...]) -> Manifest:
 
 
 def strip_place(text: str) -> str:
-    """Return what is meant by what `status` shows: hold/JOB is JOB."""
-    return text.rstrip("/").rpartition("/")[2]
+    """Return what is meant by what `status` shows: hold/JOB is JOB; QUEUE/NAME says whose file it is."""
+    whole = text.rstrip("/")
+    last = whole.rpartition("/")[2]
+    return last if ID_BEGINNING.fullmatch(last) else whole.removeprefix("inbox/")
 
 
 def refuse_unknown(root: Path, text: str) -> Stop:

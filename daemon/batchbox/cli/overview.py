@@ -118,7 +118,7 @@ def _write_jobs(found: Survey, now: datetime) -> Iterator[str]:
     for job in found.jobs[:SHOWN]:
         trouble = find_trouble(found, job)
         progress = write_progress(found.health.transfers.get(job.job))
-        yield from _write_row(job.source.name, describe(job, now), progress, trouble.problem, trouble.fix)
+        yield from _write_row(job.source.place, describe(job, now), progress, trouble.problem, trouble.fix)
     yield from _write_rest(len(everyone))
 
 
@@ -164,4 +164,4 @@ def _write_spent(found: Survey) -> Iterator[str]:
 
 def name_held(held: HeldJob) -> str:
     """Return the name of a held file; its job's id where nothing else can be read."""
-    return held.manifest.source.name if held.manifest else held.job
+    return held.manifest.source.place if held.manifest else held.job

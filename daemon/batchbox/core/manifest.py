@@ -41,6 +41,11 @@ class Source(Record):
         return base64.b64decode(self.name_b64)
 
     @property
+    def place(self) -> str:
+        """Where it lay in the inbox: QUEUE/NAME, or its name where it was in no queue of its own."""
+        return self.name if self.queue == "default" else f"{self.queue}/{self.name}"
+
+    @property
     def form(self) -> Form:
         """What its name says of what is in it; lines of JSON where it says nothing."""
         return form_of(self.exact_name) or FORMS[0]

@@ -89,7 +89,7 @@ def _explain(job: Manifest) -> str:
 def _tell_priority(job: Manifest) -> str:
     """Tell a producer that what the name asks for was not given."""
     asked, given = job.priority_asked, job.priority
-    if asked in (None, given):
+    if asked in (None, given) or not any(part.attempt for part in job.parts):
         return ""
     return f" Its name asks for the priority {asked}; in this queue, it went out as {given}."
 

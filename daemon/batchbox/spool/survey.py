@@ -229,8 +229,8 @@ def find_finished(root: Path, known: Container[str] | None) -> dict[str, Manifes
 def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[tuple[str, Manifest]]:
     """Return the jobs in *places* that *text* means, newest first, each with the folder that it is in.
 
-    *text*: a job id or its beginning (the whole time at least), a file's name, or its stem. Raise `Stop`
-    if an id is meant and what it means cannot be read.
+    *text*: a job id or its beginning (the whole time at least), a file's name, or its stem; the latter two
+    also as QUEUE/NAME. Raise `Stop` if an id is meant and what it means cannot be read.
     """
     layout = Layout(root)
     read_marker(layout)
@@ -241,10 +241,21 @@ def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[t
         if not found:
             _explain(by_id[0][1])
     else:
-        by_name = [(place, path) for place, folder in folders for path in _find_by_name(folder, text)]
+        names = dict.fromkeys((text, text.partition("/")[2] or text))
+        by_name = [
+            (place, path)
+            for place, folder in folders
+            for name in names
+            for path in _find_by_name(folder, name)
+        ]
         read = [(place, job) for place, path in by_name if (job := _try_read(path))]
-        found = [(place, job) for place, job in read if text in (job.source.name, job.stem)]
+        found = [(place, job) for place, job in read if _is_called(job, text)]
     return sorted(found, key=lambda match: match[1].job, reverse=True)
+
+
+def _is_called(job: Manifest, text: str) -> bool:
+    names = (job.source.name, job.stem)
+    return text in names or text in (f"{job.source.queue}/{name}" for name in names)
 
 
 def list_jobs(root: Path, places: tuple[str, ...], many: int) -> list[Manifest]:
