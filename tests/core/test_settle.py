@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from batchbox.core.forms import form_of
+from batchbox.core.forms import ENDINGS, form_of
 from batchbox.core.settle import Finding, Incoming, Obstacle, Rules, Sightings, Writer, judge
 
 RULES = Rules(quiet=0.2, quiet_blind=2.0, max_settle=600.0)
@@ -145,6 +145,8 @@ def test_temporary_files_are_left_alone(name: bytes) -> None:
     ("name", "ending"),
     [
         (b"a.JSONL.txt", ".jsonl.txt"),
+        (b"a.csv.cancel.txt", ".cancel.txt"),
+        (b"a.csv.cancelled", ".cancelled"),
         (b"a.b.csv.TXT", ".csv.txt"),
         (b"csv.txt", ".txt"),
         (b"a.csv.b.txt", ".txt"),
@@ -158,4 +160,4 @@ def test_the_longest_ending_tells_the_form(name: bytes, ending: str) -> None:
     form = form_of(name)
     assert form
     assert form.ending == ending
-    assert (form.kind == "foreign") == (ending in {".jsonl.txt", ".csv.txt", ".gz"})
+    assert (form.kind == "foreign") == (ending not in ENDINGS)

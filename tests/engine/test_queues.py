@@ -27,6 +27,7 @@ def test_a_folder_that_nobody_declared_is_refused(start: Start, sandbox: Sandbox
     assert receipt["status"] == "rejected"
     assert "line" not in receipt["mistakes"][0]
     assert 'no queue "nihgtly"' in receipt["mistakes"][0]["problem"]
+    assert 'did you mean "nightly"?' in receipt["mistakes"][0]["fix"]
     assert (engine.root / "rejected" / "nihgtly" / "a.jsonl").read_bytes() == prompts("one")
     assert not sandbox.batches()
 

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from batchbox.cli.main import app
 from batchbox.core.errors import Stop
 from batchbox.spool import inbox
 from batchbox.spool.dropping import BAD_FILE, drop_file, find_notice, find_receipt
@@ -239,3 +241,16 @@ def test_a_notice_is_told_from_others(root: Path, source: Path) -> None:
     publish(root, "x~2").rename(root / "outbox" / "x~2.held.json")
     assert find_notice(root, dropped) == json.loads((root / "outbox" / "x~2.held.json").read_bytes())
     assert find_receipt(root, dropped) is None
+
+
+def test_a_receipt_of_that_name_is_not_promised_for_another_file(root: Path, source: Path) -> None:
+    """A script that looks for it at once would read an older file's answers."""
+    told = []
+    for _ in range(2):
+        asked = ["drop", str(source), "--spool", str(root), "--json"]
+        told.append(json.loads(CliRunner().invoke(app, asked).output))
+        (root / "inbox" / source.name).unlink()
+        (root / "outbox" / f"{source.stem}.receipt.json").write_text("{}", encoding="utf-8")
+    assert [one["receipt"] for one in told] == [f"{source.stem}.receipt.json", None]
+    shown = CliRunner().invoke(app, ["drop", str(source), "--spool", str(root)]).output
+    assert f"{source.stem}.receipt.json in the outbox is an older file's" in " ".join(shown.split())

@@ -48,8 +48,16 @@ def follow(
         return
     receipt = f"{dropped.stem}.receipt.json"
     if as_json:
-        facts = {"dropped": name, "queue": dropped.queue, "receipt": receipt, "sha256": dropped.sha256}
+        # where one of that name is there already, only the daemon knows which number comes next
+        sure = None if dropped.before else receipt
+        facts = {"dropped": name, "queue": dropped.queue, "receipt": sure, "sha256": dropped.sha256}
         tell_json({**(more or {}), **facts})
+    elif dropped.before:
+        tell(
+            f"dropped {name}; {receipt} in the outbox is an older file's: its own will be {dropped.stem}~2",
+            "",
+        )
+        tell("or the next that is free; --wait waits for it, and input.sha256 in it is that of this file")
     else:
         tell(f"dropped {name}; its receipt will be {receipt} in the outbox", "")
 

@@ -80,6 +80,7 @@ def _tell(problem: str, fix: str) -> None:
     columns = page.WIDTH if sys.stderr.isatty() else sys.maxsize
     with suppress(OSError):
         for line in problem.splitlines():
-            typer.echo("\n".join(page.flow(line, "", "  ", columns)), err=True)
+            indent = line[: len(line) - len(line.lstrip())]
+            typer.echo("\n".join(page.flow(line, indent, f"{indent}  ", columns)), err=True)
         if fix:
             typer.echo("\n".join(page.flow(fix, "  ", None, columns)), err=True)

@@ -48,6 +48,12 @@ _MISTAKES = {
     "rename it to end in .jsonl: it is the same, one JSON object on each line": (".ndjson", ".jsonlines"),
     "rename it so that .txt is not there any more (a file manager may hide it): as a text, all of it would "
     "be one prompt": (".jsonl.txt", ".csv.txt", ".tsv.txt", ".ndjson.txt", ".json.txt"),
+    "rename it so that .txt is not there any more (a file manager may hide it): it is no text to be asked": (
+        *(".cancel.txt", ".ok.txt"),
+    ),
+    "name it NAME.cancel, with NAME as it was dropped, its ending included": (
+        *(".canceled", ".cancelled", ".cancle"),
+    ),
     "write each request on a line of its own, without the list's brackets and commas, and name it .jsonl": (
         ".json",
     ),

@@ -22,8 +22,8 @@ SENTENCES = {
 HELD = "Nothing of the file was sent yet: it would exceed what may be spent, and waits for somebody's word."
 WHAT_TO_DO = (
     "Wait, or ask whoever runs batchbox to approve of it: batchbox release {job}. It is sent then, and its "
-    "answers come as always. To have it canceled: batchbox cancel {job}. A file with fewer requests, shorter "
-    "prompts or a smaller max_tokens may fit."
+    "answers come as always. To have it canceled: batchbox cancel {job}, or an empty file {name}.cancel "
+    "where it was dropped. A file with fewer requests, shorter prompts or a smaller max_tokens may fit."
 )
 REFUSED = "No request was answered: the API refused to take it. Why, and what to do, is told under refusals."
 
@@ -135,7 +135,7 @@ def compose_notice(job: Manifest, excess: Iterable[Excess], at: str) -> dict[str
         "kind": "held",
         "message": HELD,
         "reason": job.excess,
-        "what_to_do": WHAT_TO_DO.format(job=job.job),
+        "what_to_do": WHAT_TO_DO.format(job=job.job, name=job.source.name),
         "file": job.source.name,
         "queue": job.source.queue,
         "job": job.job,

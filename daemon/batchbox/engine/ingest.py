@@ -4,7 +4,7 @@ What was checked is what is sent: the bodies are ours, and a producer that still
 no longer change them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, count
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from batchbox.core.manifest import Input, Manifest, Mistake, Part
 from batchbox.core.marker import NONCE_BYTES, spell_nonce
 from batchbox.core.packing import Packer, size_of
 from batchbox.core.settle import Incoming, Writer
+from batchbox.core.slips import nearest
 from batchbox.core.states import Event
 from batchbox.core.storage import Stored
 from batchbox.engine.bodies import BodyWriter
@@ -33,6 +34,7 @@ from batchbox.engine.room import Room
 from batchbox.engine.transfers import Transfer
 from batchbox.engine.withdrawals import explain_idle
 from batchbox.queues import QueueRules
+from batchbox.settings import DEFAULT_QUEUE
 
 log = structlog.get_logger()
 
@@ -46,7 +48,7 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     try:
         if is_cancel(job.source.exact_name):
             raise explain_idle(ctx, job)
-        _require_queue(job, rules)
+        _require_queue(job, rules, ctx.settings.queue)
         require_vouched(ctx, job)
         convert(ctx, job, rules)
         reading, written = _read(ctx, job, rules, frozenset())
@@ -61,17 +63,17 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     return _conclude(ctx, stored, reading, written, rules)
 
 
-def _require_queue(job: Manifest, rules: QueueRules) -> None:
+def _require_queue(job: Manifest, rules: QueueRules, known: Collection[str]) -> None:
     folder, slash, _ = job.source.name.rpartition("/")
     if slash:
         problem = f'the folder "{folder}" of the inbox cannot be a queue, so nothing of the file was sent'
-        fix = "drop it into the inbox itself, or into a folder whose name is letters, digits, dots and dashes"
-        raise Unfit(problem, fix)
+        fix = "drop it into the inbox itself, or into a folder with a name of letters a to z, digits, - and _"
+        raise Unfit(problem, f"queue default is the inbox: {fix}" if folder == DEFAULT_QUEUE else fix)
     if rules.is_refused:
         problem = f'there is no queue "{job.source.queue}" here, so nothing of it was sent'
-        raise Unfit(
-            problem, "drop it into another folder, or ask whoever runs batchbox to declare this queue"
-        )
+        near = nearest(job.source.queue, known)
+        fix = f'did you mean "{near}"? ' if near else ""
+        raise Unfit(problem, f"{fix}drop it into another folder, or ask whoever runs batchbox for this queue")
 
 
 def _reject(ctx: Context, stored: Stored, unfit: Unfit) -> Stored:
