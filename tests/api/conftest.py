@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.storage import Batch, Body
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.batch import Batch
+from batchbox.ports.api import Body
+from batchbox_sandbox.remote import Sandbox
 from tests.api.wire import KEY, as_body, write_body
 from tests.support.daemon import wait_for
 

@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.errors import BatchboxError
-from batchbox.core.storage import Batch
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.batch import Batch
+from batchbox.domain.errors import BatchboxError
+from batchbox_sandbox.remote import Sandbox
 from tests.api.wire import as_body, write_body
 
 ENDINGS: list[tuple[str, dict[str, Any], str]] = [

@@ -8,8 +8,8 @@ import pytest
 
 from batchbox.api.client import AnthropicApi
 from batchbox.api.failures import explain_create
-from batchbox.core.errors import InDoubt, Refused, TryLater
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.errors import InDoubt, Refused, TryLater
+from batchbox_sandbox.remote import Sandbox
 from tests.api.conftest import Sender, catch
 from tests.api.wire import KEY, as_body, recording, write_body
 

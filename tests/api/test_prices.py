@@ -11,19 +11,19 @@ from genai_prices import extract_usage
 
 from batchbox.api.client import AnthropicApi
 from batchbox.api.prices import find_tiers, price_rows
-from batchbox.core.estimates import Reckoning
-from batchbox.core.ledger import read_row
-from batchbox.core.lines import Request
-from batchbox.core.usage import Spent, Usage
-from batchbox.engine.tally import Tally
+from batchbox.cost.estimates import Estimator
+from batchbox.domain.usage import PricedUsage, Usage
+from batchbox.engine.steps.row_totals import RowTotals
+from batchbox.formats.request_lines import Request
+from batchbox.formats.row_checks import read_row
 
 AT = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
 THOUSAND = {"input_tokens": 1000, "output_tokens": 1000}
 TIERED = "claude-sonnet-4-5"
 
 
-def spend(*usages: dict[str, Any]) -> Spent:
-    spent = Spent()
+def spend(*usages: dict[str, Any]) -> PricedUsage:
+    spent = PricedUsage()
     for usage in usages:
         spent.add(msgspec.convert(usage, Usage))
     return spent
@@ -71,7 +71,7 @@ def make_usage(random: Random) -> dict[str, Any]:
 def test_rows_priced_together_cost_what_they_cost_alone(api: AnthropicApi, model: str) -> None:
     """The sum for a part is, to a billionth of a dollar, the price library's own for each of its rows."""
     usages = [make_usage(Random(seed)) for seed in range(200)]
-    tally = Tally(api, AT)
+    tally = RowTotals(api, AT)
     for number, usage in enumerate(usages):
         message = {"model": model, "usage": usage}
         line = json.dumps({"custom_id": "a-x", "result": {"type": "succeeded", "message": message}})
@@ -106,7 +106,7 @@ def test_at_most(api: AnthropicApi, model: str, asked: dict[str, Any], times: fl
     sums = []
     for more in ({}, asked):
         params = {"model": model, "max_tokens": 1, "messages": [], "metadata": "x" * 10_000} | more
-        reckoning = Reckoning(lambda name: api.tiers(name, AT))
+        reckoning = Estimator(lambda name: api.tiers(name, AT))
         reckoning.add([Request(1, "a", "a", msgspec.Raw(json.dumps(params).encode()))])
         sums.append(reckoning.estimate(lambda name, spent, in_batch: api.price(name, spent, AT, in_batch)))
     plain, dear = (one.cost_usd or 0.0 for one in sums)
@@ -118,7 +118,7 @@ def test_the_receipt_knows_what_ran_in_the_us(api: AnthropicApi) -> None:
     usage = THOUSAND | {"server_tool_use": {"web_search_requests": 1}}
     costs = []
     for geos in (["global", "not_available"], ["us", None]):
-        tally = Tally(api, AT)
+        tally = RowTotals(api, AT)
         for number, geo in enumerate(geos):
             message = {"model": "claude-opus-5", "usage": usage | {"inference_geo": geo}}
             line = json.dumps({"custom_id": "a-x", "result": {"type": "succeeded", "message": message}})

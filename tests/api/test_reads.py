@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.errors import Gone, TryLater
-from batchbox.core.storage import Batch
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox.domain.batch import Batch
+from batchbox.domain.errors import Gone, TryLater
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.api.conftest import catch
 from tests.api.wire import KEY, as_body, recording, write_body
 

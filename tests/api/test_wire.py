@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchbox.api.wire import read_batch, read_page
-from batchbox.core.errors import TryLater
+from batchbox.domain.errors import TryLater
 
 COUNTS = {"processing": 0, "succeeded": 2, "errored": 1, "canceled": 0, "expired": 0}
 WHOLE = {

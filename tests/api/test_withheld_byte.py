@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.errors import Damaged, InDoubt, Lost, Offline
-from batchbox.core.storage import Body
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.errors import Damaged, InDoubt, Lost, Offline
+from batchbox.ports.api import Body
+from batchbox_sandbox.remote import Sandbox
 from tests.api.conftest import ANSWER_SECONDS, Sender, catch
 from tests.api.wire import KEY, as_body, recording, write_body
 from tests.support.daemon import wait_for
@@ -18,7 +18,7 @@ from tests.support.daemon import wait_for
 CHILD = """
 import io, os, signal, sys, threading, zlib
 from batchbox.api.client import AnthropicApi
-from batchbox.core.storage import Body
+from batchbox.ports.storage import Body
 
 url, how, padding = sys.argv[1], sys.argv[2], int(sys.argv[3])
 message = {"role": "user", "content": "x" * padding}

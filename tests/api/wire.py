@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from batchbox.core.storage import Body
+from batchbox.ports.api import Body
 
 KEY = "sk-ant-never-to-be-seen"
 

@@ -10,7 +10,7 @@ from statistics import linear_regression
 from threading import Event, Thread
 from typing import Self
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.bench.daemon import Daemon, now, pause
 from tests.bench.figures import Curve, Figure, Findings, Scale
 from tests.bench.pickup import PICKUP_NOTE, measure_pickup

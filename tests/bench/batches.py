@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.bench.daemon import Daemon, now, pause
 from tests.bench.figures import Curve, Figure, Findings, Scale
 from tests.bench.standin import FOREVER, one_line, standin

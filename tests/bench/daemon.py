@@ -14,7 +14,7 @@ from threading import Condition, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from batchbox.spool.marker import make_spool
+from batchbox.storage.local.lock import make_spool
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "batchbox")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.bench.daemon import Daemon, now, pause
 from tests.bench.figures import Figure, Findings, Scale
 from tests.bench.standin import one_line, standin

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.bench.daemon import DEADLINE, ROOT, clean_environment
 
 FOREVER = 86_000.0  # seconds: no batch ends within a measurement
@@ -14,7 +14,7 @@ FOREVER = 86_000.0  # seconds: no batch ends within a measurement
 @contextmanager
 def standin(work_seconds: float) -> Iterator[Sandbox]:
     """Run a stand-in whose batches end after *work_seconds*."""
-    command = [sys.executable, "-m", "batchbox.sandbox", "--port", "0", "--work-seconds", str(work_seconds)]
+    command = [sys.executable, "-m", "batchbox_sandbox", "--port", "0", "--work-seconds", str(work_seconds)]
     process = subprocess.Popen(
         command, env=clean_environment(), cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
     )

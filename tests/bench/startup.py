@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.layout import BEGUN
+from batchbox.storage.local.layout import BEGUN
+from batchbox_sandbox.remote import Sandbox
 from tests.bench.daemon import DEADLINE, PROGRAM, ROOT, Daemon, clean_environment, now
 from tests.bench.figures import Curve, Figure, Findings, Scale
 from tests.bench.standin import FOREVER, one_line, standin

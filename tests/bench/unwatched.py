@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from batchbox.cli.main import main
-from batchbox.spool import hints
+from batchbox.storage.local import watcher
 
 
 def _watch_nothing(root: Path, wake: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG001  the one it stands for has them
@@ -12,5 +12,5 @@ def _watch_nothing(root: Path, wake: Callable[[], None]) -> Callable[[], None]: 
 
 
 if __name__ == "__main__":
-    hints.watch_inbox = _watch_nothing
+    watcher.watch_inbox = _watch_nothing
     main()

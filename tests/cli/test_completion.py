@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from batchbox.cli.commands import COMMANDS
-from batchbox.core.manifest import Source
-from batchbox.spool.manifests import write_manifest
-from tests.spool.support import JOB, make_manifest
+from batchbox.domain.job import SourceFile
+from batchbox.storage.local.manifest_files import write_manifest
+from tests.storage.support import JOB, make_manifest
 from tests.support.daemon import DEADLINE, Box
 
 BASH = shutil.which("bash") or ""
@@ -57,7 +57,7 @@ def complete(box: Box, bin_folder: Path, *words: str) -> list[str]:
 def put(box: Box, place: str, job: str, name: str) -> None:
     folder = box.root / place / job
     folder.mkdir(parents=True)
-    source = Source(name=name, name_b64="", queue="default", size=0, inode=0, mtime_ns=0)
+    source = SourceFile(name=name, name_b64="", queue="default", size=0, inode=0, mtime_ns=0)
     write_manifest(folder, make_manifest(job).model_copy(update={"source": source}))
 
 

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from batchbox.cli.main import app
-from batchbox.core.errors import BatchboxError
-from batchbox.spool.marker import make_spool
+from batchbox.domain.errors import BatchboxError
+from batchbox.storage.local.lock import make_spool
 
 pytestmark = pytest.mark.usefixtures("here")
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batchbox.cli.history import tell_history
-from batchbox.cli.overview import write_overview
-from batchbox.core.manifest import Estimate
-from batchbox.spool.health import Health, SpentToday
-from batchbox.spool.marker import make_spool
-from batchbox.spool.survey import survey
-from tests.core.values import make_job, make_part
+from batchbox.cli.status.render import write_overview
+from batchbox.cli.status.timeline import print_timeline
+from batchbox.domain.job import Estimate
+from batchbox.readmodel.survey import survey
+from batchbox.reports.health import Health, SpentToday
+from batchbox.storage.local.lock import make_spool
 from tests.support.daemon import Box, request
+from tests.support.values import make_job, make_part
 
 ESTIMATE = Estimate(input_tokens=1200, output_tokens=8192, cost_usd=0.0411, unbatched_usd=0.0822)
 
@@ -41,7 +41,7 @@ def test_check_for_programs(box: Box, tmp_path: Path) -> None:
 def test_show() -> None:
     """The story of a file says what was reckoned when it was checked."""
     job = make_job(make_part(estimate=ESTIMATE), checked_at="2026-01-01T00:00:00Z")
-    (found,) = [one for one in tell_history(job, None) if one.text.startswith("checked")]
+    (found,) = [one for one in print_timeline(job, None) if one.text.startswith("checked")]
     told = "may cost up to 0.0411 USD; 0.0822 USD without batching"
     assert found.more == (f"about 1,200 tokens in, up to 8,192 out (max_tokens); {told}",)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from batchbox.cli.page import measure
-from batchbox.core.manifest import Decision, Input, Mistake, Output, Refusal
-from batchbox.core.states import JobState, PartState
-from batchbox.spool.manifests import read_manifest, write_manifest
+from batchbox.cli.text_layout import measure
+from batchbox.domain.job import Decision, Input, Output, Problem, Refusal
+from batchbox.domain.states import JobState, PartState
+from batchbox.storage.local.manifest_files import read_manifest, write_manifest
 from tests.cli.test_pages import STAMP, part, put_job
-from tests.spool.support import JOB
+from tests.storage.support import JOB
 from tests.support.daemon import DEADLINE, PROGRAM, Box
 
 NASTY = "\x1b[2J\x1b]0;title\x07\x9b31m\u202egnp.exe\u2066\u200f\x08\x7f"
@@ -33,7 +33,7 @@ def bad_box(box: Box) -> Box:
         "input": Input(lines=1, requests=1, bytes=1, sha256="0"),
         "checked_at": STAMP,
     }
-    facts["mistakes"] = (Mistake(line=1, problem=TEXT, fix=TEXT),)
+    facts["mistakes"] = (Problem(line=1, problem=TEXT, fix=TEXT),)
     facts["parts"] = (
         part(1, state=PartState.REFUSED, refusal=refusal, refused_at=STAMP),
         part(2, state=PartState.IN_DOUBT, doubt=TEXT, candidates=(TEXT,), struck=(TEXT,), abandoned=(TEXT,)),

@@ -13,9 +13,9 @@ from tests.support.daemon import DEADLINE, Box, request
 
 SDK = {"anthropic", "httpx2", "aiohttp", "watchdog", "genai_prices"}
 PRICES = {"genai_prices", "httpx2"}  # the library of prices could fetch newer ones, and is not asked to
-HEAVY = SDK | {"pydantic_settings", "structlog", "msgspec", "asyncio", "rich", "batchbox.settings"}
+HEAVY = SDK | {"pydantic_settings", "structlog", "msgspec", "asyncio", "rich", "batchbox.settings.model"}
 ALONE = {"batchbox", "batchbox.cli", "batchbox.cli.main", "batchbox.cli.commands"}
-ALONE |= {"batchbox.core", "batchbox.core.errors"}
+ALONE |= {"batchbox.domain", "batchbox.domain.errors"}
 
 TELL = (
     "import atexit, json, sys\n"

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from batchbox.cli.merge import merge
-from batchbox.core.errors import Stop
+from batchbox.domain.errors import Stop
 from tests.support.daemon import Box
 
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from batchbox.core.manifest import Input, Mistake, Output, Part, Refusal
-from batchbox.core.states import JobState, PartState
-from batchbox.spool.manifests import write_manifest
-from tests.spool.support import JOB, make_manifest
+from batchbox.domain.job import Input, Output, Part, Problem, Refusal
+from batchbox.domain.states import JobState, PartState
+from batchbox.storage.local.manifest_files import write_manifest
+from tests.storage.support import JOB, make_manifest
 from tests.support.daemon import Box
 
 STAMP = "2026-01-02T03:04:05Z"
@@ -114,7 +114,7 @@ def test_show_fits_into_80_columns(box: Box) -> None:
         "done/2026-01-02",
         state=JobState.DONE,
         input=Input(lines=1, requests=1, bytes=1, sha256="0"),
-        mistakes=(Mistake(line=1, problem=LONG, fix=LONG),),
+        mistakes=(Problem(line=1, problem=LONG, fix=LONG),),
         parts=parts,
         outputs=(output,),
         **dict.fromkeys(("checked_at", "published_at"), STAMP),

@@ -6,8 +6,8 @@ from typing import Any
 
 from batchbox import __version__
 from batchbox.cli.commands import COMMANDS, load_command
-from batchbox.core.errors import EXIT_CODES
-from batchbox.settings import FIXED, PREFIX
+from batchbox.domain.errors import EXIT_CODES
+from batchbox.settings.model import FIXED, PREFIX
 from tests.docs.nouns import Setting, list_settings
 
 DESCRIPTION = """\

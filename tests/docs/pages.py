@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from batchbox.core.errors import EXIT_CODES
-from batchbox.settings import FIXED, PREFIX, Settings
+from batchbox.domain.errors import EXIT_CODES
+from batchbox.settings.model import FIXED, PREFIX, Settings
 from tests.docs.manual import write_manual
 from tests.docs.nouns import Setting, list_settings
 from tests.docs.tables import list_events, list_metrics

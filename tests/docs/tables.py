@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from batchbox.service.events import EVENTS
-from batchbox.service.measures import MEASURES
+from batchbox.telemetry.log_events import EVENTS
+from batchbox.telemetry.metric_names import MEASURES
 
 
 def list_events() -> Iterator[str]:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.clock import SystemClock
-from batchbox.core.letters import Letter, Undelivered
-from batchbox.core.storage import spell
-from batchbox.queues import Notice
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
-from batchbox.service.receivers import Receivers
+from batchbox.domain.timestamps import format_time
+from batchbox.notify.targets import Targets
+from batchbox.ports.clock import SystemClock
+from batchbox.reports.notifications import Notification, UndeliveredNotification
+from batchbox.settings.queues import NotifyOn
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.support.daemon import request, wait_for
 from tests.support.engine import Engine
 
@@ -34,14 +34,14 @@ def run_block(name: str, folder: Path, **environ: str) -> None:
     subprocess.run(command, cwd=folder, env=os.environ | environ, check=True)
 
 
-def make_letter() -> Letter:
+def make_letter() -> Notification:
     data = {"status": "succeeded", "message": "All is well.", "file": NAME, "queue": "q", "receipt": "a.json"}
-    facts = {"at": spell(SystemClock().now()), "kind": "receipt.published", "data": data}
-    return Letter(id="j-receipt", way="url", queue="q", job="j", output="a.receipt.json", **facts)
+    facts = {"at": format_time(SystemClock().now()), "kind": "receipt.published", "data": data}
+    return Notification(id="j-receipt", way="url", queue="q", job="j", output="a.receipt.json", **facts)
 
 
-def receivers(tmp_path: Path) -> Receivers:
-    return Receivers(lambda queue: tmp_path / "outbox" / queue, SystemClock(), os.environ)
+def receivers(tmp_path: Path) -> Targets:
+    return Targets(lambda queue: tmp_path / "outbox" / queue, SystemClock(), os.environ)
 
 
 def answers(port: int) -> bool:
@@ -78,7 +78,7 @@ def test_tell_by_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    notice = Notice(command=(str(tmp_path / "tell"), "ops@example.com"))
+    notice = NotifyOn(command=(str(tmp_path / "tell"), "ops@example.com"))
     letter = make_letter().model_copy(update={"way": "command"})
     assert receivers(tmp_path).deliver(letter, notice) == ""
     sent = (tmp_path / "sent").read_text().splitlines()
@@ -100,11 +100,11 @@ def test_the_receiver_believes_what_is_signed_and_nothing_else(tmp_path: Path) -
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             wait_for(lambda: answers(port), "the receiver")
-            notice = Notice(url=f"http://127.0.0.1:{port}/", secret_file=ours)
+            notice = NotifyOn(url=f"http://127.0.0.1:{port}/", secret_file=ours)
             for _ in range(2):
                 assert receivers(tmp_path).deliver(make_letter(), notice) == "204"
             foreign = replace(notice, secret_file=tmp_path / "others" / "notify_secret")
-            with pytest.raises(Undelivered, match="answered 401"):
+            with pytest.raises(UndeliveredNotification, match="answered 401"):
                 receivers(tmp_path).deliver(make_letter(), foreign)
             with closing(HTTPConnection("127.0.0.1", port)) as connection:
                 connection.request("POST", "/", b"{}")

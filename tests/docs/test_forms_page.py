@@ -7,9 +7,9 @@ import tomllib
 
 import pytest
 
-from batchbox.core.forms import ALL_ENDINGS, form_of
-from batchbox.engine.conversion import Lines, write_lines
-from batchbox.settings import Settings
+from batchbox.domain.file_types import ALL_ENDINGS, form_of
+from batchbox.engine.steps.conversion import Lines, write_lines
+from batchbox.settings.model import Settings
 from tests.docs.pages import DOCS
 
 PAGE = (DOCS / "forms.md").read_text(encoding="utf-8")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from batchbox.cli.commands import COMMANDS
-from batchbox.core.errors import EXIT_CODES
-from batchbox.queues import Queue
-from batchbox.settings import FIXED, Settings
+from batchbox.domain.errors import EXIT_CODES
+from batchbox.settings.model import FIXED, Settings
+from batchbox.settings.queues import Queue
 from tests.docs.pages import DOCS, write_pages
 from tests.support.daemon import Box
 

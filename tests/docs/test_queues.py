@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
-from batchbox.core.priorities import asked_by
-from batchbox.settings import Settings
+from batchbox.domain.priorities import asked_by
+from batchbox.settings.model import Settings
 from tests.docs.pages import DOCS
 
 BLOCKS = (DOCS / "queues.md").read_text(encoding="utf-8").split("```")[1::2]

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from batchbox.core.storage import Api, Spool
+from batchbox.ports.api import Api
+from batchbox.ports.storage import Spool
 
 Act = Callable[[], object]
 

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from batchbox.core.manifest import Manifest
-from batchbox.core.states import PartState
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.job import Manifest
+from batchbox.domain.states import PartState
+from batchbox_sandbox.remote import Sandbox
 from tests.support.engine import Engine
 
 

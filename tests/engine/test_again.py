@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

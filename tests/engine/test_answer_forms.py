@@ -7,10 +7,10 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchbox.core.answers import Answer
-from batchbox.core.cells import guard
-from batchbox.engine.answers import LinesForm, TableForm
-from batchbox.engine.columns import Columns
+from batchbox.engine.steps.answer_columns import Columns
+from batchbox.engine.steps.write_answers import LinesForm, TableForm
+from batchbox.formats.answer_text import Answer
+from batchbox.formats.csv_writer import guard
 
 ODD = st.text(st.sampled_from("a\"',;\t\r\n\0=+-@ \u2028\ufeff😀"), max_size=12)
 ANSWERS = st.lists(

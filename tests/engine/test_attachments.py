@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from batchbox.core.attachments import Fetch
-from batchbox.core.storage import Spool
-from batchbox.engine.reading import Reading
-from batchbox.sandbox.remote import Sandbox
-from batchbox.settings import Settings
+from batchbox.engine.steps.read_requests import Reading
+from batchbox.formats.local_files import Fetch
+from batchbox.ports.storage import Spool
+from batchbox.settings.model import Settings
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.support.engine import Engine
 

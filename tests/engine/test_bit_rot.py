@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.support.daemon import request
 from tests.support.engine import Engine

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from batchbox.core.manifest import Manifest, Output
-from batchbox.core.states import JobState
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.job import Manifest, Output
+from batchbox.domain.states import JobState
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from batchbox.core.storage import Spool
-from batchbox.sandbox.remote import Sandbox
+from batchbox.ports.storage import Spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.meddling import Meddled, fail
 from tests.engine.promises import check_promises

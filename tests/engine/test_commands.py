@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from batchbox.core.commands import Command, Verb
-from batchbox.core.storage import Api, Page
-from batchbox.engine.roster import AT_ONCE
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.control import leave_command
+from batchbox.domain.batch import Page
+from batchbox.domain.operator_commands import Command, Verb
+from batchbox.engine.jobs import AT_ONCE
+from batchbox.ports.api import Api
+from batchbox.storage.local.command_files import leave_command
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_outputs, check_promises
 from tests.support.daemon import request

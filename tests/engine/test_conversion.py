@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchbox.core import tables
-from batchbox.core.errors import TryLater, Unfit
-from batchbox.core.forms import FOREIGN, form_of
-from batchbox.engine import conversion, unpacking
-from batchbox.engine.conversion import Lines, write_lines
-from batchbox.engine.unpacking import zstd
-from batchbox.settings import Settings
+from batchbox.domain.errors import InvalidFile, TryLater
+from batchbox.domain.file_types import FOREIGN, form_of
+from batchbox.engine.steps import conversion
+from batchbox.engine.steps.conversion import Lines, write_lines
+from batchbox.formats import csv_reader, decompress
+from batchbox.formats.decompress import zstd
+from batchbox.settings.model import Settings
 
 LINES = b'{"custom_id":"a","prompt":"one"}\n"two"\n'
 
@@ -36,9 +36,9 @@ def rows(name: str, data: bytes, **queue: Any) -> dict[int, Any]:
     return {number: json.loads(line) for number, line in enumerate(found, start=1) if line}
 
 
-def unfit(name: str, data: bytes, **queue: Any) -> Unfit:
+def unfit(name: str, data: bytes, **queue: Any) -> InvalidFile:
     """Return why the whole file cannot be sent."""
-    with pytest.raises(Unfit) as raised:
+    with pytest.raises(InvalidFile) as raised:
         convert(name, data, **queue)
     assert raised.value.fix
     return raised.value
@@ -175,7 +175,7 @@ def test_a_text_that_is_none(
     monkeypatch: pytest.MonkeyPatch, data: bytes, queue: dict[str, Any], problem: str
 ) -> None:
     """It is refused with the reason."""
-    monkeypatch.setattr(tables, "RECORD_LIMIT", 1000)
+    monkeypatch.setattr(csv_reader, "RECORD_LIMIT", 1000)
     assert problem in unfit("a.txt", data, **queue).problem
 
 
@@ -239,15 +239,15 @@ def test_a_bomb_does_not_go_off() -> None:
     form = form_of(b"bomb.jsonl.gz")
     assert form
     out = Lines(cast("BinaryIO", sink), limit, lambda _: True)
-    with pytest.raises(Unfit, match="unpacks to more than 4,194,304 bytes"):
+    with pytest.raises(InvalidFile, match="unpacks to more than 4,194,304 bytes"):
         write_lines(io.BytesIO(bomb), out, form, b"bomb.jsonl.gz", "q", rules)
-    assert limit - unpacking.PIECE <= sink.size <= limit
+    assert limit - decompress.PIECE <= sink.size <= limit
 
 
 def test_rows_that_grow_are_bounded_like_a_bomb() -> None:
     """A long prompt made of each of many short rows fills a disk as well."""
     template = "x" * 10_000 + "{a}"
-    with pytest.raises(Unfit, match="to more than 1,000,000 bytes"):
+    with pytest.raises(InvalidFile, match="to more than 1,000,000 bytes"):
         convert("a.csv", b"a,b\n" + b"1,2\n" * 1000, limit=1_000_000, prompt=template)
 
 

@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from batchbox.core.errors import Stop
-from batchbox.core.storage import Spool
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.takeover import take_over
+from batchbox.domain.errors import Stop
+from batchbox.ports.storage import Spool
+from batchbox.storage.local.takeover import take_over
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.meddling import Meddled, fail
 from tests.engine.promises import check_outputs

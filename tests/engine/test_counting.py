@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.core.estimates import APPROXIMATION
-from batchbox.engine.claim import claim
-from batchbox.sandbox.remote import Sandbox
+from batchbox.cost.estimates import APPROXIMATION
+from batchbox.engine.steps.claim import claim
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

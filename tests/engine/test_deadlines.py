@@ -1,7 +1,7 @@
 """Deadlines: answers that the API deletes soon are told of long before, again and again."""
 
-from batchbox.core.condition import Condition
-from batchbox.sandbox.remote import Sandbox
+from batchbox.reports.status_snapshot import StatusSnapshot
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Log, Start, health, told
 from tests.support.daemon import request
 from tests.support.engine import Engine
@@ -23,7 +23,7 @@ def wait_unfetched(engine: Engine, sandbox: Sandbox, days: float) -> None:
 
 def test_answers_about_to_be_lost(start: Start, slow: Sandbox, log: Log) -> None:
     """From the twentieth day on it is told daily, from the twenty-seventh hourly and louder."""
-    conditions: list[Condition] = []
+    conditions: list[StatusSnapshot] = []
     engine = start(on=slow, **VERY_SELDOM)
     engine.ctx.pulse.beat = conditions.append  # type: ignore[method-assign,assignment]
     wait_unfetched(engine, slow, 19.5)

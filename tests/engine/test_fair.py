@@ -1,7 +1,7 @@
 """Fair between queues: one flood does not starve the others, from the inbox to the outbox."""
 
-from batchbox.engine.intake import JUDGED_AT_ONCE
-from batchbox.sandbox.remote import Sandbox
+from batchbox.engine.admission import JUDGED_AT_ONCE
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start, health
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from batchbox.core.storage import Spool
-from batchbox.engine.unpacking import zstd
-from batchbox.sandbox.remote import Sandbox
+from batchbox.formats.decompress import zstd
+from batchbox.ports.storage import Spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_paid_once
 from tests.play.fuse import Fuse, Guarded

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start, health
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

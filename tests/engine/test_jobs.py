@@ -2,7 +2,7 @@
 
 import json
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

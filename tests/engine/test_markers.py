@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
-from batchbox.core.storage import Spool
-from batchbox.sandbox.remote import Sandbox
+from batchbox.ports.storage import Spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Log, Start, health, told
 from tests.engine.promises import check_promises
+from tests.engine.test_cancel_files import Watched
 from tests.engine.test_crash import Fuse, run_killed
-from tests.engine.test_withdrawals import Watched
 from tests.support.daemon import request
 from tests.support.engine import Engine
 

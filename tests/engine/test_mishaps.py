@@ -6,9 +6,10 @@ from typing import cast
 
 import pytest
 
-from batchbox.core.storage import Api, Spool
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.manifests import read_manifest, replace_manifest
+from batchbox.ports.api import Api
+from batchbox.ports.storage import Spool
+from batchbox.storage.local.manifest_files import read_manifest, replace_manifest
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.meddling import Meddled, fail
 from tests.engine.promises import check_promises

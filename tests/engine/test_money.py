@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.core.shapes import Notice, Receipt
-from batchbox.engine import accounts
-from batchbox.sandbox.remote import Sandbox
+from batchbox.engine import daily_spend
+from batchbox.reports.receipt_model import HeldNotice, Receipt
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Log, Start, health, told
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
@@ -24,7 +24,7 @@ def held(engine: Engine) -> str:
 
 def notice(engine: Engine, stem: str = "a", queue: str = "") -> dict[str, Any]:
     """Return what the producer was told; it has the published shape."""
-    found: dict[str, Any] = Notice.model_validate_json(
+    found: dict[str, Any] = HeldNotice.model_validate_json(
         engine.path(stem, "held.json", queue).read_bytes()
     ).model_dump(by_alias=True)
     return found
@@ -146,7 +146,7 @@ def test_the_count_survives_a_restart(
     start: Start, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     """What was finished today counts after a restart as well, and what was finished yesterday does not."""
-    monkeypatch.setattr(accounts, "READ_AT_ONCE", at_once)
+    monkeypatch.setattr(daily_spend, "READ_AT_ONCE", at_once)
     finished = 3
     engine = start(max_requests_per_day=finished)
     for number in range(finished):

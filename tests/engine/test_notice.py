@@ -9,17 +9,17 @@ from typing import cast
 
 import pytest
 
-from batchbox.core.commands import Command, Verb
-from batchbox.core.storage import Spool
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.control import leave_command
+from batchbox.domain.operator_commands import Command, Verb
+from batchbox.ports.storage import Spool
+from batchbox.storage.local.command_files import leave_command
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.meddling import Meddled
 from tests.engine.promises import check_promises
-from tests.engine.test_announce import letters
 from tests.engine.test_crash import Fuse, Guarded, run_killed
 from tests.engine.test_hold import find_held
 from tests.engine.test_money import HALF, change, held, names, notice
+from tests.engine.test_notify import letters
 from tests.support.daemon import request
 from tests.support.engine import Engine, Killed
 

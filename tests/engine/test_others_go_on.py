@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
-from batchbox.core.errors import TryLater
-from batchbox.core.settle import Finding, Incoming
-from batchbox.core.storage import Api, Batch, Spool
-from batchbox.engine.intake import JUDGED_AT_ONCE
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox.domain.batch import Batch
+from batchbox.domain.errors import TryLater
+from batchbox.domain.stability import InboxFile, Inspection
+from batchbox.engine.admission import JUDGED_AT_ONCE
+from batchbox.ports.api import Api
+from batchbox.ports.storage import Spool
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
@@ -67,7 +69,7 @@ class SlowInbox:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def examine(self, incoming: Incoming) -> Finding:
+    def examine(self, incoming: InboxFile) -> Inspection:
         """Look, and let time pass."""
         self.clock.advance(LOOK)
         return self._real.examine(incoming)

@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from batchbox.core.storage import Api, Spool
-from batchbox.sandbox.remote import Sandbox
+from batchbox.ports.api import Api
+from batchbox.ports.storage import Spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
 from tests.support.engine import Engine, Killed

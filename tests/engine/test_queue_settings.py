@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from batchbox.core.packing import read_item
-from batchbox.sandbox.remote import Sandbox
+from batchbox.formats.batch_body import read_item
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

@@ -2,10 +2,10 @@
 
 import pytest
 
-from batchbox.cli.asking import find_job, strip_place
-from batchbox.core.errors import Stop
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.survey import find_jobs
+from batchbox.cli.control.send_command import find_job, strip_place
+from batchbox.domain.errors import Stop
+from batchbox.readmodel.survey import find_jobs
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.support.engine import prompts
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.engine.conftest import Log, Start, health, told
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

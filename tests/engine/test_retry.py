@@ -2,9 +2,9 @@
 
 import pytest
 
-from batchbox.cli.again import drop_again
-from batchbox.core.errors import Stop
-from batchbox.sandbox.remote import Sandbox
+from batchbox.cli.control.retry_finished import retry_finished
+from batchbox.domain.errors import Stop
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 
 
@@ -14,7 +14,7 @@ def test_lines_with_mistakes_alone_are_not_tried_again(start: Start) -> None:
     engine.drop("a.jsonl", b'"one"\n{oops\n')
     engine.run_to_end()
     with pytest.raises(Stop, match="has mistakes") as caught:
-        drop_again(engine.root, engine.manifests("done")[0], as_json=False)
+        retry_finished(engine.root, engine.manifests("done")[0], as_json=False)
     assert "a.errors.jsonl" in caught.value.fix
     assert not list((engine.root / "inbox").iterdir())
 
@@ -27,7 +27,7 @@ def test_lines_with_mistakes_among_others_are_told(
     engine = start(bad_lines="skip", max_attempts=1)
     engine.drop("a.jsonl", b'{oops\n"one"\n')
     engine.run_to_end()
-    drop_again(engine.root, engine.manifests("done")[0], as_json=False)
+    retry_finished(engine.root, engine.manifests("done")[0], as_json=False)
     told = " ".join(capsys.readouterr().out.split())
     assert "1 line of it will be left out again: correct a.errors.jsonl" in told
     engine.run_to_end()

@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from batchbox.core.errors import TryLater
-from batchbox.core.storage import Api, Batch, Page
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.batch import Batch, Page
+from batchbox.domain.errors import TryLater
+from batchbox.ports.api import Api
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises
 from tests.support.daemon import request

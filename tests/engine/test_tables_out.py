@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start
 from tests.engine.promises import check_paid_once
 from tests.engine.spreadsheet import read_table

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from batchbox.engine.mailbox import StopAsked
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.api.wire import recording
 from tests.engine.conftest import Start
 from tests.engine.promises import check_promises

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import batchbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
-from batchbox.spool.marker import make_spool
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.examples.blocks import Block, read_page
 from tests.examples.inputs import make_inputs
 from tests.examples.samba import serving

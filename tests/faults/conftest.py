@@ -11,9 +11,9 @@ import httpx2
 import pytest
 import structlog
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.faults.scenarios import Scenario
 from tests.faults.trial import Trial
 from tests.support import engine

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchbox.core.commands import Command, Verb
+from batchbox.domain.operator_commands import Command, Verb
 from batchbox.engine.mailbox import Hint
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.control import leave_command
+from batchbox.storage.local.command_files import leave_command
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import request
 from tests.support.engine import Engine
 

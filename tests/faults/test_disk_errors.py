@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import batchbox.spool
+import batchbox.storage.local
 from tests.faults.conftest import Begin
 from tests.faults.scenarios import SCENARIOS, nothing
 from tests.support.mishaps import (
@@ -128,7 +128,7 @@ def test_disk_fails_for_an_hour(
 def test_nothing_goes_round_the_disk_that_fails() -> None:
     """All that the daemon asks of the disk goes through `os` and `open`, where these tests stand."""
     found = []
-    for path in Path(batchbox.spool.__path__[0]).glob("*.py"):
+    for path in Path(batchbox.storage.local.__path__[0]).glob("*.py"):
         calls = [one for one in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(one, ast.Call)]
         names = {one.func.attr for one in calls if isinstance(one.func, ast.Attribute)}
         if path.stem not in BESIDE:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from batchbox.core.errors import Stop
-from batchbox.core.storage import Api
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.errors import Stop
+from batchbox.ports.api import Api
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.promises import check_promises
 from tests.faults.scenarios import Scenario
 from tests.support.disk import CountedApi, Disk

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import structlog
 
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.faults_api.world import ANSWER_SECONDS, WORK_SECONDS, World
 
 Begin = Callable[..., World]

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from batchbox.sandbox.faults import FAULTS
+from batchbox_sandbox.faults import FAULTS
 from tests.faults_api.catalog import MISHAPS, Mishap
 from tests.faults_api.conftest import Begin
 from tests.faults_api.world import LONG, PARTS

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from batchbox.core.storage import Api
-from batchbox.sandbox.remote import Sandbox
+from batchbox.ports.api import Api
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
 from tests.support.engine import Engine

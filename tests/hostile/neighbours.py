@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import request
 
 LINES = 5

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.errors import BatchboxError
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.errors import BatchboxError
+from batchbox_sandbox.remote import Sandbox
 from tests.hostile.conftest import Start
 from tests.hostile.neighbours import LINES, whole
 from tests.support.engine import Engine

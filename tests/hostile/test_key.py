@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.errors import BatchboxError
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox.domain.errors import BatchboxError
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.api.wire import as_body, write_body
 from tests.hostile.canary import KEY, fail_visibly, require_absent, search, search_running
 from tests.support.daemon import PROGRAM, Box, request, wait_for
@@ -98,7 +98,7 @@ def test_the_key_is_nowhere(
 
 
 BUG = """
-import batchbox.service.key as keys
+import batchbox.runtime.key as keys
 real, calls = keys._require_one_word, []
 def require_one_word(key, place):
     calls.append(1)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.errors import BatchboxError
-from batchbox.core.storage import Batch
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox.domain.batch import Batch
+from batchbox.domain.errors import BatchboxError
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.api.wire import Recorder, as_body, recording, write_body
 from tests.hostile.canary import KEY
 from tests.support.daemon import Box, request

@@ -13,12 +13,12 @@ from typing import cast
 import pytest
 
 from batchbox.api.prices import find_tiers
-from batchbox.core.storage import Spool
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.marker import make_spool
+from batchbox.ports.storage import Spool
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.meddling import Meddled
 from tests.hostile.neighbours import digest, whole
-from tests.spool.support import IS_ROOT, NOBODY, fork, in_child, reap
+from tests.storage.support import IS_ROOT, NOBODY, fork, in_child, reap
 from tests.support.engine import Engine
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="needs root, to be several users")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.hostile.canary import KEY, PROMPT, fail_visibly, require_absent, search
 from tests.hostile.conftest import Start
 from tests.support.daemon import Box, request
@@ -111,7 +111,7 @@ def test_an_answer_that_quotes_the_prompt(
 LOCAL = "raise ZeroDivisionError"
 CARRIED = "raise UnicodeDecodeError('x', raw, 0, 1, 'y')"
 BUG = """
-import batchbox.engine.reading as reading
+import batchbox.engine.steps.read_requests as reading
 real, calls = reading.read_plain, []
 def read_plain(first, lines):
     raw = lines[0]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.folder import MADE_ANEW
-from batchbox.spool.layout import FOLDERS
-from batchbox.spool.marker import make_spool
+from batchbox.storage.local.layout import FOLDERS
+from batchbox.storage.local.local_spool import MADE_ANEW
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.promises import check_promises
 from tests.hostile.conftest import Start
 from tests.hostile.neighbours import SECRET, require_secret, secret, whole
-from tests.spool.support import libc, mount_memory, with_mounts
+from tests.storage.support import libc, mount_memory, with_mounts
 from tests.support.engine import Engine
 
 LONG = 2000.0

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from batchbox.core.storage import Spool
-from batchbox.sandbox.remote import Sandbox
+from batchbox.ports.storage import Spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.meddling import Meddled
 from tests.hostile.conftest import Start
 from tests.hostile.neighbours import KINDS, LINES, clear, digest, outside, require_secret, swap, whole
-from tests.spool.support import fork
+from tests.storage.support import fork
 from tests.support.engine import Engine
 
 MOMENTS = ["examine", "take"]

@@ -8,14 +8,14 @@ from typing import cast
 
 import pytest
 
-from batchbox.core.storage import Spool
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.folder import FolderSpool
+from batchbox.ports.storage import Spool
+from batchbox.storage.local.local_spool import LocalSpool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.meddling import Meddled
 from tests.engine.promises import ids_of
 from tests.hostile.conftest import Start
 from tests.hostile.neighbours import digest
-from tests.spool.support import IS_ROOT, NOBODY
+from tests.storage.support import IS_ROOT, NOBODY
 from tests.support.daemon import request
 from tests.support.engine import Engine
 
@@ -72,7 +72,7 @@ def answer(start: Start, file: int, call: tuple[str, int], act: Callable[[], obj
     real: list[Meddled] = []
 
     def wrap(spool: Spool) -> Spool:
-        cast("FolderSpool", spool).sees_writers = False  # as where the file is another user's
+        cast("LocalSpool", spool).sees_writers = False  # as where the file is another user's
         real.append(Meddled(spool, name))
         return cast("Spool", real[-1])
 

@@ -18,8 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from batchbox.core.manifest import Part
-from batchbox.core.states import HELD, PartState
+from batchbox.domain.job import Part
+from batchbox.domain.states import HELD, PartState
 from tests.model.house import HOLD, OUT, WORK, BugError, House, Planner
 from tests.model.service import Move, Service
 from tests.model.steps import Line, Runner

@@ -1,20 +1,22 @@
 """The daemon of the model: what the loop does between the steps, with the real plan and the real memory.
 
-At each moment it may begin anything that `core.plan.plan` says is due, bring any step under way to its
+At each moment it may begin anything that `scheduling.plan.plan` says is due, bring any step under way to its
 next effect, or be killed. A killed daemon knows nothing but the manifests.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from batchbox.core import actions, plan
-from batchbox.core.actions import JobAction
-from batchbox.core.commands import Command, Verb, decide
-from batchbox.core.manifest import JobId, Manifest, Part
-from batchbox.core.plan import SECOND_LOOK, Doubt, View
-from batchbox.core.states import PartState
-from batchbox.core.storage import Batch, Stored
-from batchbox.engine.memory import Memory
+from batchbox.domain.batch import Batch
+from batchbox.domain.job import JobId, Manifest, Part
+from batchbox.domain.operator_commands import Command, Verb, decide
+from batchbox.domain.states import PartState
+from batchbox.engine.state_cache import StateCache
+from batchbox.ports.storage import Stored
+from batchbox.scheduling import actions, plan
+from batchbox.scheduling.actions import JobAction
+from batchbox.scheduling.plan import SECOND_LOOK
+from batchbox.scheduling.view import Doubt, View
 from tests.model.effects import (
     DONE,
     DOWN,
@@ -90,16 +92,16 @@ class House:
 
     def crash(self, state: State) -> State:
         """Return what is left after a SIGKILL and a restart."""
-        memory = Memory()
+        memory = StateCache()
         jobs = tuple(job._replace(flight=None) for job in state.jobs)
         for job in jobs:
             if job.where == WORK:
                 memory.remember(Stored(self._shelf.get(job.manifest), 0), NOW)
         return state._replace(jobs=jobs, waits=_waits(memory))
 
-    def _recall(self, state: State) -> Memory:
+    def _recall(self, state: State) -> StateCache:
         """Return the loop's memory: of a job under way, the manifest with which its step began."""
-        memory = Memory()
+        memory = StateCache()
         for job in state.jobs:
             number = job.flight.start if job.flight else job.manifest
             manifest = self._shelf.get(number)
@@ -117,7 +119,7 @@ class House:
                 self._poll(memory, state, batch_id, batch_id in _candidates(stored.manifest))
         return memory
 
-    def _poll(self, memory: Memory, state: State, batch_id: str, is_candidate: bool) -> None:
+    def _poll(self, memory: StateCache, state: State, batch_id: str, is_candidate: bool) -> None:
         """Note what a poll would say of a batch: the truth; of what is deleted, after a long time."""
         index = index_of(batch_id)
         stay = state.stays[index]
@@ -283,7 +285,7 @@ def _with_job(state: State, place: int, job: Job) -> State:
     return state._replace(jobs=(*state.jobs[:place], job, *state.jobs[place + 1 :]))
 
 
-def _waits(memory: Memory) -> tuple[Wait, ...]:
+def _waits(memory: StateCache) -> tuple[Wait, ...]:
     found = memory.found
     waits = [Wait(*key, doubt, found.get(key, frozenset())) for key, doubt in memory.doubts.items()]
     return tuple(sorted(waits, key=lambda wait: wait[:2]))

@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 import pytest
 
 from batchbox.api import failures
-from batchbox.core import actions, plan
-from batchbox.core.actions import PartKey
-from batchbox.core.errors import BatchboxError, TryLater
-from batchbox.core.manifest import Intent, Part
-from batchbox.core.plan import View
-from batchbox.core.states import TRANSITIONS, Event, PartState
-from batchbox.core.storage import Api, Batch, Body, Stored
-from batchbox.engine import doubt, steps, submit
-from batchbox.engine.context import Context
+from batchbox.domain.batch import Batch
+from batchbox.domain.errors import BatchboxError, TryLater
+from batchbox.domain.job import Intent, Part
+from batchbox.domain.states import TRANSITIONS, Event, PartState
+from batchbox.engine import dispatch
+from batchbox.engine.steps import resolve_unknown, submit
+from batchbox.engine.steps.context import Context
+from batchbox.ports.api import Api, Body
+from batchbox.ports.storage import Stored
+from batchbox.scheduling import actions, plan
+from batchbox.scheduling.actions import PartKey
+from batchbox.scheduling.view import Doubt, View
 from tests.model.house import Planner
 from tests.model.steps import Line
 from tests.model.world import Limits
@@ -61,9 +64,7 @@ def look_once(view: View) -> Iterator[actions.Action]:
 def look_at_once(view: View) -> Iterator[actions.Action]:
     """Plan as if every wait were over."""
     doubts = {
-        key: plan.Doubt(
-            since.since - view.doubt_seconds, since.looked_at and since.looked_at - view.doubt_seconds
-        )
+        key: Doubt(since.since - view.doubt_seconds, since.looked_at and since.looked_at - view.doubt_seconds)
         for key, since in view.doubts.items()
     }
     return plan.plan(replace(view, doubts=doubts))
@@ -79,7 +80,7 @@ def _take_errors_for_not_now(patch: pytest.MonkeyPatch) -> None:
 
 
 def _adopt_by_count(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(doubt, "unmark", lambda _wire_id, _nonce: "q")
+    patch.setattr(resolve_unknown, "unmark", lambda _wire_id, _nonce: "q")
 
 
 def _restart_as_ready(patch: pytest.MonkeyPatch) -> None:
@@ -91,11 +92,11 @@ def _lose_sight_as_none_found(patch: pytest.MonkeyPatch) -> None:
         part = stored.manifest.part(key).after(Event.NONE_FOUND)
         return ctx.spool.save(stored.manifest.with_part(part), stored.version)
 
-    patch.setattr(steps, "lose_sight", lose_sight)
+    patch.setattr(dispatch, "lose_sight", lose_sight)
 
 
 def _strike_unread(patch: pytest.MonkeyPatch) -> None:
-    is_ours = doubt.__dict__["_is_ours"]
+    is_ours = resolve_unknown.__dict__["_is_ours"]
 
     def read(api: Api, batch: Batch, nonce: str) -> bool:
         try:
@@ -103,25 +104,25 @@ def _strike_unread(patch: pytest.MonkeyPatch) -> None:
         except TryLater:
             return False
 
-    patch.setattr(doubt, "_is_ours", read)
+    patch.setattr(resolve_unknown, "_is_ours", read)
 
 
 def _adopt_unproven(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(doubt, "_is_ours", lambda _api, _batch, _nonce: True)
+    patch.setattr(resolve_unknown, "_is_ours", lambda _api, _batch, _nonce: True)
 
 
 def _strike_what_was_adopted(patch: pytest.MonkeyPatch) -> None:
     """Take a batch that a person named by mistake for the last that could be ours."""
-    strike = doubt.__dict__["_strike"]
+    strike = resolve_unknown.__dict__["_strike"]
 
     def forget(ctx: Context, stored: Stored, part: Part, batch_id: str) -> object:
         return strike(ctx, stored, part.model_copy(update={"adopting": False}), batch_id)
 
-    patch.setattr(doubt, "_strike", forget)
+    patch.setattr(resolve_unknown, "_strike", forget)
 
 
 def _believe_the_last_look(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(steps, "look", lambda ctx, part, owned: _Alone(doubt.look(ctx, part, owned)))
+    patch.setattr(dispatch, "look", lambda ctx, part, owned: _Alone(resolve_unknown.look(ctx, part, owned)))
 
 
 class _Alone(frozenset[str]):
@@ -132,7 +133,7 @@ class _Alone(frozenset[str]):
 
 
 def _read_one_page(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(doubt, "_walk", lambda api: iter(api.page().batches))
+    patch.setattr(resolve_unknown, "_walk", lambda api: iter(api.page().batches))
 
 
 def _date_the_cursor_wrongly(patch: pytest.MonkeyPatch) -> None:

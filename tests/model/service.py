@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from batchbox.core.manifest import Part
-from batchbox.core.states import PartState
-from batchbox.core.storage import Batch, Page
+from batchbox.domain.batch import Batch, Page
+from batchbox.domain.job import Part
+from batchbox.domain.states import PartState
 from tests.model.effects import DONE, DOWN, EXPIRED, Ask
 from tests.model.world import STRANGER, Limits, Shelf, State, Stay, index_of, name_of, show_batch
 

@@ -1,8 +1,8 @@
 """The steps of the engine, run as they are, one effect at a time.
 
 A step is begun anew each time with the answers that it has had so far, and runs to the first thing it
-asks of the world that has not been answered. So the code of `engine.submit`, `engine.doubt` and
-`engine.collect` is what is explored, with a pause before every durable write and every call.
+asks of the world that has not been answered. So the code of `submit`, `resolve_unknown` and `collect` in
+`engine.steps` is what is explored, with a pause before every durable write and every call.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,14 +17,17 @@ import anthropic
 import httpx2
 
 from batchbox.api.failures import explain_create
-from batchbox.core.errors import BatchboxError, TryLater
-from batchbox.core.manifest import JobId, Manifest, Part
-from batchbox.core.storage import Api, Batch, Body, Clock, Page, Spool, Stored
-from batchbox.core.usage import Spent
-from batchbox.engine.context import Context
-from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform
-from batchbox.engine.submit import Horizon, Submitted
-from batchbox.settings import Settings
+from batchbox.domain.batch import Batch, Page
+from batchbox.domain.errors import BatchboxError, TryLater
+from batchbox.domain.job import JobId, Manifest, Part
+from batchbox.domain.usage import PricedUsage
+from batchbox.engine.dispatch import CancelAsked, JobGone, Looked, StepInput, perform
+from batchbox.engine.steps.context import Context
+from batchbox.engine.steps.submit import SubmitCursor, Submitted
+from batchbox.ports.api import Api, Body
+from batchbox.ports.clock import Clock
+from batchbox.ports.storage import Spool, Stored
+from batchbox.settings.model import Settings
 from tests.model.effects import (
     DONE,
     DOWN,
@@ -172,7 +175,7 @@ class Line:
     def tiers(self, _model: str, _at: datetime) -> tuple[int, ...]:
         return ()
 
-    def price(self, _model: str, _spent: Spent, _at: datetime, _in_batch: bool = True) -> float | None:
+    def price(self, _model: str, _spent: PricedUsage, _at: datetime, _in_batch: bool = True) -> float | None:
         return None
 
 
@@ -222,7 +225,7 @@ class Runner:
             settings=self._settings,
             entropy=lambda number: seed[:number],
         )
-        briefing = Briefing(_horizon(flight.cursor), flight.owned, flight.found, lambda _queue, _stem: False)
+        briefing = StepInput(_horizon(flight.cursor), flight.owned, flight.found, lambda _queue, _stem: False)
         try:
             result = perform(ctx, flight.action, stored, briefing)
         except _Pause as pause:
@@ -235,7 +238,7 @@ class Runner:
             case Stored(manifest=manifest) | Submitted(stored=Stored(manifest=manifest)):
                 return End(manifest=self._shelf.put(manifest))
             case _:
-                assert isinstance(result, Left | CancelAsked)
+                assert isinstance(result, JobGone | CancelAsked)
                 return End()
 
 
@@ -244,7 +247,7 @@ def is_expected(error: Exception) -> bool:
     return isinstance(error, BatchboxError | OSError)
 
 
-def _horizon(cursor: int | None) -> Horizon | None:
+def _horizon(cursor: int | None) -> SubmitCursor | None:
     if cursor is None:
         return None
-    return Horizon(name_of(cursor), created_at(cursor)) if cursor >= 0 else Horizon(None, "")
+    return SubmitCursor(name_of(cursor), created_at(cursor)) if cursor >= 0 else SubmitCursor(None, "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from batchbox.core.states import TRANSITIONS, Event, PartState
+from batchbox.domain.states import TRANSITIONS, Event, PartState
 from tests.model.checker import Checker, Finding
 from tests.model.mutants import MUTANTS, Mutant
 from tests.model.world import Limits

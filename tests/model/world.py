@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from batchbox.core.actions import JobAction, PartKey
-from batchbox.core.manifest import Input, JobId, Manifest, Owner, Part, Source
-from batchbox.core.packing import HEAD, TAIL, write_items
-from batchbox.core.plan import Doubt
-from batchbox.core.states import HELD, JobState, PartState
-from batchbox.core.storage import Batch
+from batchbox.domain.batch import Batch
+from batchbox.domain.job import Input, JobId, Manifest, Owner, Part, SourceFile
+from batchbox.domain.states import HELD, JobState, PartState
+from batchbox.formats.batch_body import HEAD, TAIL, write_items
+from batchbox.scheduling.actions import JobAction, PartKey
+from batchbox.scheduling.view import Doubt
 
 REQUEST = "q"
 INDEX = b'[1,"q"]\n'
@@ -172,7 +172,7 @@ def make_jobs(limits: Limits) -> Iterator[Manifest]:
             owner=Owner(host="h", boot_id="b", pid=1),
             job=name,
             state=JobState.RUNNING,
-            source=Source(name="a.jsonl", name_b64="", queue="", size=9, inode=3, mtime_ns=5),
+            source=SourceFile(name="a.jsonl", name_b64="", queue="", size=9, inode=3, mtime_ns=5),
             stem=name,
             input=Input(lines=1, requests=1, bytes=9, sha256=""),
             parts=parts,

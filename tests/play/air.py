@@ -12,9 +12,10 @@ from io import BytesIO
 from typing import Any
 from zlib import crc32
 
-from batchbox.core.errors import BatchboxError, InDoubt
-from batchbox.core.storage import Api, Batch, Body, Page
-from batchbox.sandbox.remote import Sandbox
+from batchbox.domain.batch import Batch, Page
+from batchbox.domain.errors import BatchboxError, InDoubt
+from batchbox.ports.api import Api, Body
+from batchbox_sandbox.remote import Sandbox
 from tests.support.engine import Clock
 
 MOST = 1000

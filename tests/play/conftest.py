@@ -10,9 +10,9 @@ import pytest
 import structlog
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchbox.core.manifest import Manifest, Part
-from batchbox.core.states import TRANSITIONS, PartState
-from batchbox.core.storage import Stored
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.manifests import read_manifest
+from batchbox.domain.job import Manifest, Part
+from batchbox.domain.states import TRANSITIONS, PartState
+from batchbox.ports.storage import Stored
+from batchbox.storage.local.manifest_files import read_manifest
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.promises import check_paid_once, check_rows
 from tests.support.engine import Engine
 

@@ -7,9 +7,10 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from batchbox.core.storage import Api, Spool
-from batchbox.queues import Queue
-from batchbox.sandbox.remote import Sandbox
+from batchbox.ports.api import Api
+from batchbox.ports.storage import Spool
+from batchbox.settings.queues import Queue
+from batchbox_sandbox.remote import Sandbox
 from tests.play.air import Air, Weather
 from tests.play.eyes import Eyes, Watched, digest
 from tests.play.fuse import Fuse, Guarded

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import structlog
 
-from batchbox.core.errors import Stop
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool import durable
+from batchbox.domain.errors import Stop
+from batchbox.storage.local import durable
+from batchbox_sandbox.remote import Sandbox
 from tests.power.scenario import finish, prepare, start
 from tests.power.seam import Seam, placed
 from tests.power.volume import NotPossibleError, Volume, make_volume

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.power.room import Room, small_disk
 from tests.power.volume import NotPossibleError
 

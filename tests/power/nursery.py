@@ -104,7 +104,7 @@ def live(order: Order) -> int:
 def shorten_waits() -> None:
     """Let failures cost less time. The HTTP library passes over a send that failed, and awaits the answer."""
     from batchbox.api import client  # noqa: PLC0415
-    from batchbox.core import backoff  # noqa: PLC0415
+    from batchbox.domain import backoff  # noqa: PLC0415
 
     backoff.FIRST = FIRST_WAIT
     client.READING = httpx2.Timeout(LONGEST_READ)
@@ -112,11 +112,11 @@ def shorten_waits() -> None:
 
 def serve() -> None:
     """Fork a daemon for each order."""
-    import batchbox.app  # noqa: PLC0415
     import batchbox.cli.main  # noqa: PLC0415
     import batchbox.cli.run  # noqa: PLC0415
+    import batchbox.runtime.daemon  # noqa: PLC0415
 
-    assert batchbox.app
+    assert batchbox.runtime.daemon
     for line in sys.stdin:
         child = os.fork()
         if not child:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.marker import make_spool
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
 from tests.support.engine import Engine

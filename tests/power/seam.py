@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from batchbox.spool import durable
+from batchbox.storage.local import durable
 
 Act = Callable[[], object]
 
@@ -67,7 +67,9 @@ REAL_RENAME: Callable[..., Any] = getattr(durable, OWN_RENAME)
 @contextmanager
 def placed(seam: Seam) -> Iterator[Seam]:
     """Put *seam* under every module of the spool for the length of the block."""
-    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("batchbox.spool.")]
+    modules = [
+        module for name, module in sorted(sys.modules.items()) if name.startswith("batchbox.storage.local.")
+    ]
     modules = [module for module in modules if getattr(module, "os", None) is os]
     for module in modules:
         setattr(module, "os", seam)  # noqa: B010  not every module has it, says the type checker

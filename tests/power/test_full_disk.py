@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
-from batchbox.core.storage import Api, Spool
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.marker import make_spool
+from batchbox.ports.api import Api
+from batchbox.ports.storage import Spool
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.meddling import Meddled
 from tests.engine.promises import check_promises
 from tests.power.conftest import MakeRoom

@@ -8,7 +8,7 @@ from sys import maxsize
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.power.conftest import MakeRoom
 from tests.power.room import QUOTA, Room, small_disk
 from tests.power.scenario import finish, prepare, start

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.power.blackout import Order, Report
 from tests.power.volume import NotPossibleError, find
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.marker import make_spool
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.remote import Sandbox
 from tests.power.nursery import Nursery, Order
 from tests.support.daemon import Box, request
 

@@ -9,10 +9,11 @@ from typing import Any, cast
 import pytest
 import structlog
 
-from batchbox.core.storage import Api, Batch
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox.domain.batch import Batch
+from batchbox.ports.api import Api
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.engine.promises import check_promises
 from tests.support.daemon import request
 from tests.support.engine import Engine

@@ -8,9 +8,9 @@ import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 
 DEADLINE_SECONDS = 10.0
 

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from anthropic.types.messages import MessageBatchIndividualResponse
 
-from batchbox.sandbox import faults
-from batchbox.sandbox.answers import describe, write_row
-from batchbox.sandbox.batches import SUCCEEDED, Batch, Verdict
-from batchbox.sandbox.envelope import Request
-from batchbox.sandbox.rows import damage, shuffle, write_rows
+from batchbox_sandbox import faults
+from batchbox_sandbox.answers import describe, write_row
+from batchbox_sandbox.batches import SUCCEEDED, Batch, Verdict
+from batchbox_sandbox.envelope import Request
+from batchbox_sandbox.rows import damage, shuffle, write_rows
 
 PARAMS: dict[str, Any] = {
     "model": "claude-sonnet-5-5",

@@ -6,10 +6,10 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from batchbox.sandbox import batches
-from batchbox.sandbox.batches import Batch, Verdict
-from batchbox.sandbox.envelope import Request
-from batchbox.sandbox.workspace import UnknownCursor, Workspace
+from batchbox_sandbox import batches
+from batchbox_sandbox.batches import Batch, Verdict
+from batchbox_sandbox.envelope import Request
+from batchbox_sandbox.workspace import UnknownCursor, Workspace
 
 ORIGIN = "http://sandbox"
 START = 1_000_000.0

@@ -8,7 +8,7 @@ import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 
 Start = Callable[..., Sandbox]
 Connect = Callable[..., anthropic.Anthropic]

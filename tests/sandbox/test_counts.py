@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.sandbox.answers import measure
-from batchbox.sandbox.counts import count
-from batchbox.sandbox.envelope import EnvelopeError
+from batchbox_sandbox.answers import measure
+from batchbox_sandbox.counts import count
+from batchbox_sandbox.envelope import EnvelopeError
 
 TURNS = [{"role": "user", "content": "How many words has this question?"}]
 PARAMS: dict[str, Any] = {"model": "claude-sonnet-5-5", "messages": TURNS, "system": "Be brief."}

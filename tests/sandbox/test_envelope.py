@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from batchbox.sandbox.checks import Dialect, check
-from batchbox.sandbox.envelope import EnvelopeError, parse
+from batchbox_sandbox.checks import Dialect, check
+from batchbox_sandbox.envelope import EnvelopeError, parse
 
 GOOD: dict[str, Any] = {"custom_id": "a", "params": {}}
 TURNS = [{"role": "user", "content": "Hi"}]

@@ -10,8 +10,8 @@ import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
 
-from batchbox.sandbox.faults import FAULTS
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.faults import FAULTS
+from batchbox_sandbox.remote import Sandbox
 
 Start = Callable[..., Sandbox]
 Connect = Callable[..., anthropic.Anthropic]

@@ -7,7 +7,7 @@ import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 
 Connect = Callable[..., anthropic.Anthropic]
 Create = Callable[..., MessageBatch]

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchbox.sandbox.batches import Verdict
-from batchbox.sandbox.checks import Dialect
-from batchbox.sandbox.envelope import Request, parse
-from batchbox.sandbox.faults import FAULTS, BadOrder, FaultBook
-from batchbox.sandbox.faults import read_order as read_fault
-from batchbox.sandbox.outcomes import OutcomeBook, decide
-from batchbox.sandbox.outcomes import read_order as read_outcome
+from batchbox_sandbox.batches import Verdict
+from batchbox_sandbox.checks import Dialect
+from batchbox_sandbox.envelope import Request, parse
+from batchbox_sandbox.faults import FAULTS, BadOrder, FaultBook
+from batchbox_sandbox.faults import read_order as read_fault
+from batchbox_sandbox.outcomes import OutcomeBook, decide
+from batchbox_sandbox.outcomes import read_order as read_outcome
 
 TURNS = [{"role": "user", "content": "Hi"}]
 PARAMS: dict[str, Any] = {"model": "claude-haiku-5-5", "max_tokens": 8, "messages": TURNS}

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from anthropic.types.messages import MessageBatch
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 
 Start = Callable[..., Sandbox]
 Connect = Callable[..., anthropic.Anthropic]

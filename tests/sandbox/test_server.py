@@ -13,9 +13,9 @@ import anthropic
 import pytest
 from anthropic.types.messages import MessageBatch
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 
 Start = Callable[..., Sandbox]
 Connect = Callable[..., anthropic.Anthropic]
@@ -167,8 +167,8 @@ def test_a_taken_port_is_an_error(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_process_serves_until_it_is_told_to_stop(connect: Connect, create: Create, number: int) -> None:
-    """`python -m batchbox.sandbox` says where it listens, serves, and leaves cleanly on a signal."""
-    command = [sys.executable, "-m", "batchbox.sandbox", "--port", "0", "--work-seconds", "3600"]
+    """`python -m batchbox_sandbox` says where it listens, serves, and leaves cleanly on a signal."""
+    command = [sys.executable, "-m", "batchbox_sandbox", "--port", "0", "--work-seconds", "3600"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

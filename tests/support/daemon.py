@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from batchbox.service.events import EVENTS
+from batchbox.telemetry.log_events import EVENTS
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """What stands between the spool and the operating system: it counts, and lets any operation go wrong.
 
-Every module of `batchbox.spool` is given another `os`, `open` and `fcntl`. A killed process is really
+Every module of `batchbox.storage.local` is given another `os`, `open` and `fcntl`. A killed process is really
 dead: nothing it still tries is done, as nothing runs after SIGKILL, and its descriptors are closed.
 """
 
@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 import pytest
 
-import batchbox.spool
-from batchbox.spool import durable
+import batchbox.storage.local
+from batchbox.storage.local import durable
 from tests.support.engine import Killed
 from tests.support.mishaps import CALL, CHANGES, Mishap, Operation
 
@@ -235,7 +235,7 @@ def stand_between(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     more |= {"open": disk.open_descriptor, "close": disk.close_descriptor}
     system = _Instead(os, path=path, **names | more)
     locks = {name: disk.counted("lock", getattr(fcntl, name)) for name in ("flock", "fcntl")}
-    for found in pkgutil.iter_modules(batchbox.spool.__path__, "batchbox.spool."):
+    for found in pkgutil.iter_modules(batchbox.storage.local.__path__, "batchbox.storage.local."):
         module = importlib.import_module(found.name)
         monkeypatch.setattr(module, "open", disk.open, raising=False)
         if hasattr(module, "os"):

@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from batchbox.api.client import AnthropicApi
-from batchbox.core.commands import Command, Verb
-from batchbox.core.forms import form_of
-from batchbox.core.manifest import Manifest, Part
-from batchbox.core.storage import Api, Spool
-from batchbox.engine.context import Context
+from batchbox.domain.file_types import form_of
+from batchbox.domain.job import Manifest, Part
+from batchbox.domain.operator_commands import Command, Verb
+from batchbox.engine.dispatch import start_thread
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mail, Mailbox
-from batchbox.engine.steps import start_thread
-from batchbox.settings import Settings
-from batchbox.spool.control import leave_command
-from batchbox.spool.folder import FolderSpool
-from batchbox.spool.manifests import read_manifest
-from batchbox.spool.marker import make_spool
+from batchbox.engine.steps.context import Context
+from batchbox.ports.api import Api
+from batchbox.ports.storage import Spool
+from batchbox.settings.model import Settings
+from batchbox.storage.local.command_files import leave_command
+from batchbox.storage.local.local_spool import LocalSpool
+from batchbox.storage.local.lock import make_spool
+from batchbox.storage.local.manifest_files import read_manifest
 
 TURNS = 20_000
 IDLE_TURNS = 200  # in a row, without news and without waiting: the loop would burn a processor
@@ -113,7 +114,7 @@ class Engine:
         """Begin as the program does, with nothing in memory."""
         self._epoch += 1
         settings = Settings(base_url=self.url, **(USUAL | self.settings))
-        self._folder = FolderSpool(self.root, self._epoch)
+        self._folder = LocalSpool(self.root, self._epoch)
         self._client = AnthropicApi(lambda: "sandbox", self.url, settings.answer_seconds)
         spool, api = self.wrap_spool(self._folder), self.wrap_api(self._client)
         self.ctx = Context(spool, api, self.clock, settings, secrets.token_bytes)

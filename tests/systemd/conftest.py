@@ -43,7 +43,7 @@ def _install(lab: Lab) -> None:
         lab.run("useradd", "--groups", "batchbox-submit", name)
     lab.run("useradd", "--groups", "batchbox-operate", "olga")
     lab.run("useradd", "mallory")
-    sandbox = f"{PYTHON} -m batchbox.sandbox --port {SANDBOX_PORT} --work-seconds 0.1"
+    sandbox = f"{PYTHON} -m batchbox_sandbox --port {SANDBOX_PORT} --work-seconds 0.1"
     places = f"PYTHONPATH={PROJECT}/daemon:/opt/batchbox/packages"
     lab.run("systemd-run", "--quiet", "--unit=sandbox", f"--setenv={places}", *sandbox.split())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.errors import BAD_SETTINGS, NO_KEY
+from batchbox.domain.errors import BAD_SETTINGS, NO_KEY
 from tests.systemd.lab import ROOT
 
 FILES = ROOT / "systemd"

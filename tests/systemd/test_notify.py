@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.condition import Condition
-from batchbox.sandbox.remote import Sandbox
-from batchbox.service.notify import LONGEST, Notifier, describe
+from batchbox.reports.status_snapshot import StatusSnapshot
+from batchbox.telemetry.systemd import LONGEST, SystemdNotifier, describe
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import DEADLINE, Box, request
 
 MINUTE = 60_000_000
@@ -94,38 +94,38 @@ def test_what_is_wrong_is_the_status(box: Box, sandbox: Sandbox, manager: Manage
 @pytest.mark.parametrize(
     ("condition", "sentence"),
     [
-        (Condition(), "nothing to do"),
-        (Condition({"being sent": 1}), "1 file under way"),
+        (StatusSnapshot(), "nothing to do"),
+        (StatusSnapshot({"being sent": 1}), "1 file under way"),
         (
-            Condition({"being sent": 1200, "in doubt": 1}, waiting=3, held=1),
+            StatusSnapshot({"being sent": 1200, "in doubt": 1}, waiting=3, held=1),
             "1,201 files under way, 3 waiting, 1 held for a person (batchbox status tells)",
         ),
         (
-            Condition({"being sent": 2}, problem="no key", fix="put one"),
+            StatusSnapshot({"being sent": 2}, problem="no key", fix="put one"),
             "no key (put one); 2 files under way",
         ),
-        (Condition(waiting=2, obstacle="is a link"), "2 waiting (the first is a link)"),
-        (Condition({"being sent": 2}, stopping=True), "stopping; 2 files under way"),
-        (Condition(problem="a\nMAINPID=1\x1b[2J"), "a MAINPID=1 [2J; nothing to do"),
+        (StatusSnapshot(waiting=2, obstacle="is a link"), "2 waiting (the first is a link)"),
+        (StatusSnapshot({"being sent": 2}, stopping=True), "stopping; 2 files under way"),
+        (StatusSnapshot(problem="a\nMAINPID=1\x1b[2J"), "a MAINPID=1 [2J; nothing to do"),
     ],
 )
-def test_the_sentence(condition: Condition, sentence: str) -> None:
+def test_the_sentence(condition: StatusSnapshot, sentence: str) -> None:
     """It is one that a person understands, on one line whatever the API has said."""
     assert describe(condition) == sentence
 
 
 def test_a_long_problem_is_cut(manager: Manager) -> None:
     """What is too long, or no text, still arrives as a status."""
-    with closing(Notifier({"NOTIFY_SOCKET": manager.address})) as notifier:
-        notifier.beat(Condition(problem="\udcff" + "x" * 100_000))
+    with closing(SystemdNotifier({"NOTIFY_SOCKET": manager.address})) as notifier:
+        notifier.beat(StatusSnapshot(problem="\udcff" + "x" * 100_000))
     assert len(manager.await_line("STATUS=")) == len("STATUS=") + LONGEST
 
 
 def test_an_abstract_socket() -> None:
     """An address that begins with an @ is one without a file."""
     with managed(f"@batchbox-{os.getpid()}") as manager:
-        with closing(Notifier({"NOTIFY_SOCKET": manager.address})) as notifier:
-            notifier.beat(Condition())
+        with closing(SystemdNotifier({"NOTIFY_SOCKET": manager.address})) as notifier:
+            notifier.beat(StatusSnapshot())
         assert "READY=1" in manager.listen()
 
 
@@ -142,7 +142,7 @@ def test_an_abstract_socket() -> None:
 def test_how_often_it_is_fed(manager: Manager, watchdog: str, pid: str, every: float) -> None:
     """At half of the watchdog's patience, if that is meant for us; and no child can speak for us."""
     environ = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": watchdog, "WATCHDOG_PID": pid}
-    with closing(Notifier(environ)) as notifier:
+    with closing(SystemdNotifier(environ)) as notifier:
         assert notifier.every == every
     assert not environ
 
@@ -150,20 +150,20 @@ def test_how_often_it_is_fed(manager: Manager, watchdog: str, pid: str, every: f
 @pytest.mark.parametrize("address", ["", "nonsense", "/nowhere/at/all"])
 def test_without_a_manager(address: str) -> None:
     """Nobody is told, and nobody asks to be."""
-    notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000"})
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000"})
     notifier.begin_reload()
-    notifier.beat(Condition())
+    notifier.beat(StatusSnapshot())
     assert notifier.every == float("inf")
 
 
 def test_a_manager_that_does_not_listen(manager: Manager) -> None:
     """The work is not held up by it; what it did not hear is said again."""
-    with closing(Notifier({"NOTIFY_SOCKET": manager.address})) as notifier:
+    with closing(SystemdNotifier({"NOTIFY_SOCKET": manager.address})) as notifier:
         for number in range(1, 1000):
-            notifier.beat(Condition(waiting=number))
+            notifier.beat(StatusSnapshot(waiting=number))
         heard = 1
         while manager.listen()[-1] != "STATUS=nothing to do":
-            notifier.beat(Condition())
+            notifier.beat(StatusSnapshot())
             heard += 1
     assert heard < 1000
 

@@ -87,7 +87,7 @@ class Unit:
     def sent(self) -> list[str]:
         """Return the ids of all requests that the stand-in ever accepted."""
         script = (
-            "import json; from batchbox.sandbox.remote import Sandbox;"
+            "import json; from batchbox_sandbox.remote import Sandbox;"
             "print(json.dumps([b['custom_ids'] for b in Sandbox('http://127.0.0.1:8080').batches()]))"
         )
         return [one for ids in self.lab.python(script) for one in ids]

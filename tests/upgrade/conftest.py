@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from batchbox.sandbox import state
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox import state
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 
 STORED = sorted(Path(__file__).parent.glob("*.tar.gz"))
 HEADERS = {"x-api-key": "sandbox", "anthropic-version": "2023-06-01", "content-type": "application/json"}

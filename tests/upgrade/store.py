@@ -20,14 +20,15 @@ from typing import Any, cast
 
 import pytest
 
-from batchbox.core.commands import Command, Verb
-from batchbox.core.manifest import Manifest
-from batchbox.core.states import JobState, PartState
-from batchbox.core.storage import Api, Body, Spool
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
-from batchbox.spool.control import leave_command
+from batchbox.domain.job import Manifest
+from batchbox.domain.operator_commands import Command, Verb
+from batchbox.domain.states import JobState, PartState
+from batchbox.ports.api import Api, Body
+from batchbox.ports.storage import Spool
+from batchbox.storage.local.command_files import leave_command
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.support.daemon import request
 from tests.support.engine import Engine, Killed
 

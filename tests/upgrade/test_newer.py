@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from batchbox.core.manifest import SCHEMA
-from batchbox.core.states import JobState, PartState
-from batchbox.core.upgrade import name_needed
-from batchbox.spool.folder import FolderSpool
-from batchbox.spool.manifests import write_manifest
-from batchbox.spool.marker import FORMAT
-from tests.core.values import make_part
-from tests.spool.support import JOB, LATER_JOB, make_manifest
+from batchbox.domain.job import SCHEMA
+from batchbox.domain.states import JobState, PartState
+from batchbox.domain.versions import name_needed
+from batchbox.storage.local.local_spool import LocalSpool
+from batchbox.storage.local.lock import FORMAT
+from batchbox.storage.local.manifest_files import write_manifest
+from tests.storage.support import JOB, LATER_JOB, make_manifest
 from tests.support.daemon import Box, request
+from tests.support.values import make_part
 
 REFUSED = 3
 NEEDS = "install batchbox 9.2.0 or newer; nothing was changed"
@@ -114,7 +114,7 @@ def test_a_number_in_a_name_is_none_of_a_schema(box: Box) -> None:
     folder = box.root / "work" / JOB
     folder.mkdir()
     write_manifest(folder, make_manifest(JOB, name=b'x", "schema": 99, ".jsonl', stem='"schema": 99'))
-    spool = FolderSpool(box.root, epoch=1)
+    spool = LocalSpool(box.root, epoch=1)
     assert list(spool.jobs()) == [JOB]
     spool.close()
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.errors import Stop
-from batchbox.core.manifest import SCHEMA
-from batchbox.core.states import JobState, PartState
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.layout import Layout
-from batchbox.spool.manifests import read_manifest
-from batchbox.spool.marker import read_marker, write_marker
-from batchbox.spool.takeover import take_over
+from batchbox.domain.errors import Stop
+from batchbox.domain.job import SCHEMA
+from batchbox.domain.states import JobState, PartState
+from batchbox.storage.local.layout import Layout
+from batchbox.storage.local.lock import read_marker, write_marker
+from batchbox.storage.local.manifest_files import read_manifest
+from batchbox.storage.local.takeover import take_over
+from batchbox_sandbox.remote import Sandbox
 from tests.engine.promises import check_promises
 from tests.support.engine import Engine
 from tests.upgrade.conftest import STORED

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
-from batchbox.spool.marker import make_spool
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.support.daemon import Box, request, wait_for
 
 pytestmark = pytest.mark.xdist_group("bad_input")

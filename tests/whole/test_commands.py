@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batchbox import __version__
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
-from batchbox.spool.survey import survey
+from batchbox.readmodel.survey import survey
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.support.daemon import Box, Daemon, request, wait_for
 
 TWO = request("a") + request("b")

@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from batchbox.sandbox.remote import Sandbox
-from tests.spool.support import tree
+from batchbox_sandbox.remote import Sandbox
+from tests.storage.support import tree
 from tests.support.daemon import Box, Daemon, request, wait_for
 
 MACHINE = {"leases", "spool", "memory", "watcher", "room", "inodes", "proxies"}  # where the tests run

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.core.commands import Command, Verb
-from batchbox.sandbox.remote import Sandbox
-from batchbox.spool.control import leave_command, read_note
+from batchbox.domain.operator_commands import Command, Verb
+from batchbox.storage.local.command_files import leave_command, read_note
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
 
 DOWN = "batchbox is not running"

@@ -4,7 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 
 TABLE = b"nr;title;text\r\n1;One;Why?\r\n2;Two;\r\n3;Three;How?;really\r\n"

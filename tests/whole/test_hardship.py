@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
 
 

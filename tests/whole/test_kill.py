@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.power.nursery import Nursery, Order
 from tests.support.daemon import Box, request, wait_for
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.service.logs import is_journal
+from batchbox.telemetry.logs import is_journal
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
 
 BAD_KEY = {"status": 401, "error_type": "authentication_error", "message": "invalid x-api-key"}

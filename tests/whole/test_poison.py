@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
-from batchbox.spool.marker import make_spool
+from batchbox.storage.local.lock import make_spool
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.support.daemon import Box, Daemon, request, wait_for
 
 DEATHS_BORNE = 3

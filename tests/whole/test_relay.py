@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 from tests.support.gate import gated
 

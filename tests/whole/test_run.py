@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 
 

@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from batchbox.cli.init import STARTER
-from batchbox.queues import Queue
-from batchbox.sandbox.remote import Sandbox
-from batchbox.settings import Settings
+from batchbox.settings.model import Settings
+from batchbox.settings.queues import Queue
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 
 SHAPES = ("manifest", "settings", "receipt", "health", "answers")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.sandbox.remote import Sandbox
-from batchbox.sandbox.server import running
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.remote import Sandbox
+from batchbox_sandbox.server import running
+from batchbox_sandbox.settings import SandboxSettings
 from tests.support.daemon import Box, Daemon, request, wait_for
 from tests.support.gate import Gate, gated
 

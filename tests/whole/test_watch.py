@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.cli.page import measure
-from batchbox.cli.watch import BACK, CLEAN, END_OF_LINE, HOME
-from batchbox.sandbox.remote import Sandbox
+from batchbox.cli.status.watch import BACK, CLEAN, END_OF_LINE, HOME
+from batchbox.cli.text_layout import measure
+from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
 
 SOON = ["--seconds", "0.1"]

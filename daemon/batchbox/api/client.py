@@ -23,9 +23,10 @@ from batchbox.api.calls import Call, note_call
 from batchbox.api.failures import BETA, NOT_FOUND, TOO_LARGE, explain_create, explain_read, is_not_found
 from batchbox.api.prices import find_tiers, price_rows
 from batchbox.api.wire import read_batch, read_count, read_page, select_counted
-from batchbox.core.errors import Damaged, Gone, InDoubt, TryLater
-from batchbox.core.storage import Batch, Body, Page
-from batchbox.core.usage import Spent
+from batchbox.domain.batch import Batch, Page
+from batchbox.domain.errors import Damaged, Gone, InDoubt, TryLater
+from batchbox.domain.usage import PricedUsage
+from batchbox.ports.api import Body
 
 BATCHES = "/v1/messages/batches"
 COUNT = "/v1/messages/count_tokens"
@@ -109,7 +110,7 @@ def _count(chunks: Iterator[bytes], call: Call) -> Iterator[bytes]:
 
 
 class AnthropicApi:
-    """`core.storage.Api` over HTTP.
+    """`ports.storage.Api` over HTTP.
 
     *read_key* gives the key; it is asked again whenever the API has not accepted one, and for each
     create, so that a corrected key file heals by itself. *answer_seconds*: how long a create may wait.
@@ -270,6 +271,6 @@ class AnthropicApi:
         """Ask the price library."""
         return find_tiers(model, at)
 
-    def price(self, model: str, spent: Spent, at: datetime, in_batch: bool = True) -> float | None:
+    def price(self, model: str, spent: PricedUsage, at: datetime, in_batch: bool = True) -> float | None:
         """Ask the price library."""
         return price_rows(model, spent, at, in_batch)

@@ -1,4 +1,4 @@
-"""What a failed call means, in words of `core.errors`.
+"""What a failed call means, in words of `domain.errors`.
 
 Whether a create was done is known for certain only from an answer that the API itself wrote: a 4xx in its
 own error envelope. A 413 counts in any form, because the edge in front of the API sends it
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import anthropic
 
-from batchbox.core.errors import NOTHING_TO_DO, BatchboxError, InDoubt, Refused, TryLater
+from batchbox.domain.errors import NOTHING_TO_DO, BatchboxError, InDoubt, Refused, TryLater
 
 NOT_FOUND = 404
 TOO_LARGE = 413

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from batchbox.core.usage import Spent
+from batchbox.domain.usage import PricedUsage
 
 if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation, PriceContext
@@ -28,7 +28,7 @@ def find_tiers(model: str, at: datetime) -> tuple[int, ...]:
     return tuple(sorted({tier.start for price in prices for tier in getattr(price, "tiers", ())}))
 
 
-def price_rows(model: str, spent: Spent, at: datetime, in_batch: bool = True) -> float | None:
+def price_rows(model: str, spent: PricedUsage, at: datetime, in_batch: bool = True) -> float | None:
     """Return US dollars for what rows of *model*, all of one tier and place, used at *at*."""
     found = _calculate(model, _mean(spent), at, in_batch)
     if found is None:
@@ -37,7 +37,7 @@ def price_rows(model: str, spent: Spent, at: datetime, in_batch: bool = True) ->
     return float(found.total_price * spent.requests + extra)
 
 
-def _mean(spent: Spent) -> dict[str, Any]:
+def _mean(spent: PricedUsage) -> dict[str, Any]:
     """Return what one of the rows used on average, in the shape of a message's usage."""
     mean: dict[str, Any] = {name: Decimal(total) / spent.requests for name, total in vars(spent).items()}
     lasting = {name: mean[name] for name in ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")}

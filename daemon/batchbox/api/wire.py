@@ -10,8 +10,8 @@ from typing import Annotated
 
 import msgspec
 
-from batchbox.core.errors import TryLater
-from batchbox.core.storage import Batch, Page
+from batchbox.domain.batch import Batch, Page
+from batchbox.domain.errors import TryLater
 
 # of what https://platform.claude.com/docs/en/api/messages/count_tokens takes, all that makes a difference
 COUNTED = frozenset(

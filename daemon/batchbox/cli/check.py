@@ -10,20 +10,20 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
-from batchbox.cli.costs import begin_reckoning, describe_estimate, price_requests, read_estimate
+from batchbox.cli.costs import begin_estimate, describe_estimate, price_requests, read_estimate
 from batchbox.cli.options import JsonOption, SpoolOption
-from batchbox.cli.page import say, tell, tell_json
-from batchbox.core.checkup import count
-from batchbox.core.errors import BAD_SETTINGS, NO_SPOOL, NOT_ALL_WELL, Stop, TryLater, Unfit
-from batchbox.core.estimates import Reckoning
-from batchbox.core.figures import write_estimate
-from batchbox.core.forms import FORMS, HIDDEN, form_of
-from batchbox.core.manifest import Mistake
-from batchbox.core.names import show
-from batchbox.engine.conversion import Lines, write_lines
-from batchbox.engine.ingest import measure
-from batchbox.settings import Settings
-from batchbox.spool.attachments import Attachments, find_places_beside
+from batchbox.cli.text_layout import print_json, print_line, print_wrapped
+from batchbox.cost.amounts import write_estimate
+from batchbox.cost.estimates import Estimator
+from batchbox.domain.errors import BAD_SETTINGS, NO_SPOOL, NOT_ALL_WELL, InvalidFile, Stop, TryLater
+from batchbox.domain.file_types import FORMS, HIDDEN, form_of
+from batchbox.domain.job import Problem
+from batchbox.domain.output_names import show
+from batchbox.engine.steps.conversion import Lines, write_lines
+from batchbox.engine.steps.ingest import measure
+from batchbox.reports.check_result import count
+from batchbox.settings.model import Settings
+from batchbox.storage.local.local_files import LocalFiles, find_allowed_folders_beside
 
 
 def check(
@@ -37,7 +37,7 @@ def check(
     settings = read_settings(spool, config)
     reports = [_examine(path, queue, settings, spool) for path in files]
     if as_json:
-        tell_json(reports)
+        print_json(reports)
     else:
         for report in reports:
             _tell(report)
@@ -57,8 +57,8 @@ def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> 
     with open(descriptor, "rb", buffering=1 << 18) as file:
         try:
             return {"file": name} | _read(file, path, queue, settings, spool)
-        except Unfit as unfit:
-            return {"file": name} | _refuse(Mistake(line=unfit.line, problem=unfit.problem, fix=unfit.fix))
+        except InvalidFile as unfit:
+            return {"file": name} | _refuse(Problem(line=unfit.line, problem=unfit.problem, fix=unfit.fix))
         except TryLater as error:
             raise Stop(f"{name} cannot be checked here: {error.problem}", error.fix, code=NO_SPOOL) from None
 
@@ -66,10 +66,10 @@ def _examine(path: Path, queue: str, settings: Settings, spool: Path | None) -> 
 def _read(file: BinaryIO, path: Path, queue: str, settings: Settings, spool: Path | None) -> dict[str, Any]:
     rules = settings.for_queue(queue)
     most = settings.part_requests(rules.priority_of(os.fsencode(path.name)))
-    sizes, reckoning = (most, settings.max_part_bytes), begin_reckoning()
+    sizes, reckoning = (most, settings.max_part_bytes), begin_estimate()
     folder = rules.files and (spool or Path()) / rules.files
-    places = find_places_beside(path, queue, folder, settings.queue.keys() - {queue})
-    fetch = Attachments(places, sees_writers=False).read
+    places = find_allowed_folders_beside(path, queue, folder, settings.queue.keys() - {queue})
+    fetch = LocalFiles(places, sees_writers=False).read
     with tempfile.TemporaryFile() as temp:
         lines = _convert(file, temp, os.fsencode(path.name), queue, settings)
         reading, parts = measure(lines, rules, *sizes, fetch=fetch, reckoning=reckoning)
@@ -103,12 +103,12 @@ def _convert(file: BinaryIO, temp: BinaryIO, name: bytes, queue: str, settings: 
     return temp
 
 
-def _refuse(mistake: Mistake) -> dict[str, Any]:
+def _refuse(mistake: Problem) -> dict[str, Any]:
     counts: dict[str, Any] = {"would_send": False, "lines": None, "requests": 0, "parts": [], "bytes": 0}
     return counts | {"mistakes_total": 1, "mistakes": [mistake.model_dump(exclude_none=True)]}
 
 
-def _reckon(reckoning: Reckoning, queue: str, settings: Settings, requests: int) -> dict[str, Any]:
+def _reckon(reckoning: Estimator, queue: str, settings: Settings, requests: int) -> dict[str, Any]:
     """Return what it may cost, and what it would be held for on a day on which nothing else is sent."""
     estimate = price_requests(reckoning)
     excess = settings.purse().weigh(queue, estimate, requests)
@@ -118,19 +118,19 @@ def _reckon(reckoning: Reckoning, queue: str, settings: Settings, requests: int)
 def _tell(report: dict[str, Any]) -> None:
     if report["would_send"]:
         requests, parts = count(report["requests"], "request"), count(len(report["parts"]), "part")
-        tell(f"{report['file']}: would send {requests} in {parts}, {report['bytes']:,} bytes", "")
+        print_wrapped(f"{report['file']}: would send {requests} in {parts}, {report['bytes']:,} bytes", "")
         for line in write_estimate(read_estimate(report["estimate"])):
-            tell(line)
+            print_wrapped(line)
         for reason in report["would_be_held"]:
-            tell(f"it would be held until somebody releases it: {reason}")
+            print_wrapped(f"it would be held until somebody releases it: {reason}")
     if not report["mistakes_total"]:
         return
     consequence = "those lines would be skipped" if report["would_send"] else "nothing would be sent"
-    tell(f"{report['file']}: {count(report['mistakes_total'], 'mistake')}, so {consequence}", "")
+    print_wrapped(f"{report['file']}: {count(report['mistakes_total'], 'mistake')}, so {consequence}", "")
     for mistake in report["mistakes"]:
-        found = Mistake.model_validate(mistake)
-        tell(f"{found.place}: {found.problem}")
-        tell(found.fix, "    ")
+        found = Problem.model_validate(mistake)
+        print_wrapped(f"{found.place}: {found.problem}")
+        print_wrapped(found.fix, "    ")
     more = report["mistakes_total"] - len(report["mistakes"])
     if more:
-        say(f"  and {more:,} more")
+        print_line(f"  and {more:,} more")

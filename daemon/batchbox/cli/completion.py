@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from batchbox.core.errors import BatchboxError
-from batchbox.spool.survey import list_jobs
+from batchbox.domain.errors import BatchboxError
+from batchbox.readmodel.survey import list_jobs
 
 OFFERED = 100  # of thousands nobody could choose
 HELD = ("hold",)

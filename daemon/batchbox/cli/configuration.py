@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from batchbox.core.errors import BAD_SETTINGS, Stop
-from batchbox.settings import Settings
-from batchbox.sources import load_settings
-from batchbox.spool.layout import SETTINGS
+from batchbox.domain.errors import BAD_SETTINGS, Stop
+from batchbox.settings.model import Settings
+from batchbox.settings.sources import load_settings
+from batchbox.storage.local.layout import SETTINGS
 
 ConfigOption = Annotated[
     Path | None,

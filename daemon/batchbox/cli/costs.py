@@ -3,18 +3,18 @@
 from typing import Any
 
 from batchbox.api.prices import find_tiers, price_rows
-from batchbox.clock import SystemClock
-from batchbox.core.estimates import APPROXIMATION, Reckoning
-from batchbox.core.manifest import Estimate
+from batchbox.cost.estimates import APPROXIMATION, Estimator
+from batchbox.domain.job import Estimate
+from batchbox.ports.clock import SystemClock
 
 
-def begin_reckoning() -> Reckoning:
+def begin_estimate() -> Estimator:
     """Return an empty one, at the prices of now."""
     now = SystemClock().now()
-    return Reckoning(lambda model: find_tiers(model, now))
+    return Estimator(lambda model: find_tiers(model, now))
 
 
-def price_requests(reckoning: Reckoning) -> Estimate:
+def price_requests(reckoning: Estimator) -> Estimate:
     """Return what they may use and cost."""
     now = SystemClock().now()
     return reckoning.estimate(lambda model, spent, in_batch: price_rows(model, spent, now, in_batch))

@@ -16,14 +16,14 @@ from typing import Any
 
 import typer
 
+from batchbox.cli.log_words import LogWords
 from batchbox.cli.options import SpoolOption
-from batchbox.cli.page import say
-from batchbox.cli.samples import Sample, find_samples
-from batchbox.cli.story import Story
-from batchbox.clock import SystemClock
-from batchbox.core.errors import NO_SPOOL, NOT_ALL_WELL, Stop
-from batchbox.spool.dropping import Dropped, drop_file, find_receipt
-from batchbox.spool.marker import make_spool
+from batchbox.cli.samples import SampleFile, find_samples
+from batchbox.cli.text_layout import print_line
+from batchbox.domain.errors import NO_SPOOL, NOT_ALL_WELL, Stop
+from batchbox.ports.clock import SystemClock
+from batchbox.storage.local.dropping import DroppedPath, drop_file, find_receipt
+from batchbox.storage.local.lock import make_spool
 
 WORK_SECONDS = "2"
 BETWEEN_DROPS = 0.4
@@ -90,7 +90,7 @@ def _sandbox() -> Iterator[str]:
 
 
 @contextmanager
-def _daemon(root: Path, url: str) -> Iterator[Story]:
+def _daemon(root: Path, url: str) -> Iterator[LogWords]:
     environment = _environment(
         ANTHROPIC_BASE_URL=url,
         ANTHROPIC_API_KEY="sandbox",
@@ -101,14 +101,14 @@ def _daemon(root: Path, url: str) -> Iterator[Story]:
     with log.open("w") as sink:
         arguments = ["run", "--spool", str(root)]
         with _process(arguments, environment, None, sink.fileno()):
-            yield Story(log, SystemClock())
+            yield LogWords(log, SystemClock())
 
 
-def _drop_all(root: Path, samples: list[Sample], story: Story) -> dict[str, dict[str, Any]]:
+def _drop_all(root: Path, samples: list[SampleFile], story: LogWords) -> dict[str, dict[str, Any]]:
     """Drop the samples; tell the story until each has its receipt."""
     clock = SystemClock()
     deadline = clock.monotonic() + PATIENCE
-    dropped: dict[str, Dropped] = {}
+    dropped: dict[str, DroppedPath] = {}
     receipts: dict[str, dict[str, Any]] = {}
     while len(receipts) < len(samples):
         if clock.monotonic() > deadline:
@@ -120,19 +120,19 @@ def _drop_all(root: Path, samples: list[Sample], story: Story) -> dict[str, dict
         found = {name: find_receipt(root, one) for name, one in dropped.items() if name not in receipts}
         receipts |= {name: receipt for name, pair in found.items() if pair for receipt in pair[1:]}
         for line in story.tell():
-            say(line)
+            print_line(line)
     return receipts
 
 
-def _show_outbox(root: Path, samples: list[Sample]) -> None:
+def _show_outbox(root: Path, samples: list[SampleFile]) -> None:
     typer.echo("\nIn the outbox now, each complete from the moment it could be seen:\n")
     for path in sorted((root / "outbox").iterdir()):
-        say(f"  {path.stat().st_size:>7,} bytes  {path.name}")
+        print_line(f"  {path.stat().st_size:>7,} bytes  {path.name}")
     first = root / "outbox" / f"{samples[0].path.stem}.results.jsonl"
     typer.echo(f"\nThe first lines of {first.name}, in the order of the requests:\n")
     with first.open(encoding="utf-8") as file:
         for _, line in zip(range(RESULT_LINES), file, strict=False):
-            say(f"  {_shorten(line.strip())}")
+            print_line(f"  {_shorten(line.strip())}")
     refused = next(sample for sample in samples if sample.status == "rejected")
     typer.echo("\nLook further:\n")
     program = sys.argv[0] if Path(sys.argv[0]).name == "batchbox" else "python -m batchbox"
@@ -145,7 +145,7 @@ def _shorten(line: str) -> str:
     return line if len(line) <= LINE_SHOWN else line[:LINE_SHOWN] + "…"
 
 
-def _compare(samples: list[Sample], receipts: dict[str, dict[str, Any]]) -> list[str]:
+def _compare(samples: list[SampleFile], receipts: dict[str, dict[str, Any]]) -> list[str]:
     wrong = []
     for sample in samples:
         receipt = receipts[sample.name]

@@ -11,22 +11,21 @@ import typer
 
 from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.options import JsonOption, SpoolOption
-from batchbox.cli.page import tell, tell_json
-from batchbox.clock import SystemClock
-from batchbox.core.checkup import Check, Verdict, accuse, count, warn, worst
-from batchbox.core.errors import NOT_ALL_WELL, UNFIT, Stop
-from batchbox.core.slips import WrongSettings
-from batchbox.core.storage import Page
-from batchbox.engine.intake import ROOM_FACTOR
-from batchbox.service import surroundings
-from batchbox.service.key import read_key
-from batchbox.service.logs import set_up_logs
-from batchbox.service.receivers import find_flaws
-from batchbox.settings import PUBLIC_URL, Settings
-from batchbox.sources import unknown_variables
-from batchbox.spool import fitness, liveness, rights
-from batchbox.spool.layout import Layout
-from batchbox.spool.ownership import find_owned
+from batchbox.cli.text_layout import print_json, print_wrapped
+from batchbox.diagnostics import daemon_checks, host_checks, permission_checks, spool_checks
+from batchbox.domain.batch import Page
+from batchbox.domain.errors import NOT_ALL_WELL, UNFIT, Stop
+from batchbox.engine.admission import ROOM_FACTOR
+from batchbox.notify.targets import find_problems
+from batchbox.ports.clock import SystemClock
+from batchbox.reports.check_result import Check, Verdict, accuse, count, warn, worst
+from batchbox.runtime.key import read_key
+from batchbox.settings.errors import InvalidSettings
+from batchbox.settings.model import PUBLIC_URL, Settings
+from batchbox.settings.sources import unknown_variables
+from batchbox.storage.local.known_batches import find_owned
+from batchbox.storage.local.layout import Layout
+from batchbox.telemetry.logs import set_up_logs
 
 LATELY = timedelta(days=1)
 KEY_BEGINS = "sk-ant-"
@@ -59,7 +58,7 @@ def doctor(
         found = [
             {"check": one.name, "verdict": one.verdict, "found": one.found, "fix": one.fix} for one in checks
         ]
-        tell_json({"verdict": verdict, "checks": found})
+        print_json({"verdict": verdict, "checks": found})
     else:
         _tell_sum(checks)
     raise typer.Exit(CODES[verdict])
@@ -67,8 +66,8 @@ def doctor(
 
 def _tell(check: Check) -> None:
     lead = f"{check.verdict:7}  {check.name:10}  "
-    tell(check.found, lead)
-    tell(check.fix, " " * len(lead))
+    print_wrapped(check.found, lead)
+    print_wrapped(check.fix, " " * len(lead))
 
 
 def _tell_sum(checks: list[Check]) -> None:
@@ -79,40 +78,40 @@ def _tell_sum(checks: list[Check]) -> None:
 
 def _examine(root: Path | None, config: Path | None, offline: bool) -> Iterator[Check]:
     layout = Layout(root) if root else None
-    health = liveness.find_daemon(layout) if layout else None
+    health = daemon_checks.find_daemon(layout) if layout else None
     pid = health.pid if health and health.pid else os.getpid()
-    user = rights.find_user(layout, health.pid if health else None) if layout else os.geteuid()
+    user = permission_checks.find_user(layout, health.pid if health else None) if layout else os.geteuid()
     yield _check_user(user, health is not None)
     if root:
-        yield from surroundings.check_watches(user, fitness.count_folders(root))
-    with rights.acting_as(user):  # nothing may be imported in here: that user may not be able to
-        yield rights.check_program()
+        yield from host_checks.check_watches(user, spool_checks.count_folders(root))
+    with permission_checks.acting_as(user):  # nothing may be imported in here: that user may not be able to
+        yield permission_checks.check_program()
         settings, checks = _read(root, config)
         yield from checks
         yield from _check_spool(layout, settings or DEFAULTS, user) if layout else [_miss_spool()]
         key, checks = _read_key(settings, health is not None) if settings else ("", [])
     if layout:
-        unit = surroundings.find_unit(pid) if health else ""
-        yield from liveness.check_daemon(layout, health, unit, SystemClock().now())
+        unit = host_checks.find_unit(pid) if health else ""
+        yield from daemon_checks.check_daemon(layout, health, unit, SystemClock().now())
     transfers, longest = (settings or DEFAULTS).transfers, (settings or DEFAULTS).max_part_bytes
-    yield from surroundings.check_memory(pid, transfers, longest)
-    yield from surroundings.check_open_files(pid)
-    yield from surroundings.check_versions()
+    yield from host_checks.check_memory(pid, transfers, longest)
+    yield from host_checks.check_open_files(pid)
+    yield from host_checks.check_versions()
     yield from checks
     if settings:
-        yield surroundings.check_proxies(os.environ, settings.base_url)
+        yield host_checks.check_proxies(os.environ, settings.base_url)
         yield from [NOT_ASKED] if offline else _check_network(layout, key, settings)
 
 
 def _check_user(user: int, running: bool) -> Check:
-    me, name = os.geteuid(), rights.user_of(user)
+    me, name = os.geteuid(), permission_checks.user_of(user)
     does = "runs" if running else "will run"
     if me == user:
         return Check("user", f"you are {name}, as whom the daemon {does}")
     if me == 0:
         return Check("user", f"the daemon {does} as {name}: what follows was tried as that user")
     fix = f"moves and leases are not tried, the rest holds for you: runuser -u {name} -- batchbox doctor"
-    return warn("user", f"you are {rights.user_of(me)}, the daemon {does} as {name}", fix)
+    return warn("user", f"you are {permission_checks.user_of(me)}, the daemon {does} as {name}", fix)
 
 
 def _miss_spool() -> Check:
@@ -131,7 +130,7 @@ def _read(root: Path | None, config: Path | None) -> tuple[Settings | None, list
     ]
     try:
         settings = read_settings(root, config)
-    except WrongSettings as error:
+    except InvalidSettings as error:
         more = (
             [accuse("settings", f"{error.more:,} more mistakes", "correct these first")] if error.more else []
         )
@@ -141,23 +140,23 @@ def _read(root: Path | None, config: Path | None) -> tuple[Settings | None, list
     told = f"valid; {len(settings.model_fields_set) or 'none'} set, the others as built in"
     notices = [
         accuse("notices", f"queue {queue}: {flaw.problem}", flaw.fix)
-        for queue, flaw in find_flaws(settings, os.environ)
+        for queue, flaw in find_problems(settings, os.environ)
     ]
     return settings, [Check("settings", told), *unknown, *notices]
 
 
 def _check_spool(layout: Layout, settings: Settings, user: int) -> Iterator[Check]:
     try:
-        yield fitness.check_marker(layout)
+        yield spool_checks.check_marker(layout)
     except Stop as error:
         yield accuse("spool", error.problem, error.fix)
         return
-    yield from rights.check_folders(layout, user)
+    yield from permission_checks.check_folders(layout, user)
     if os.geteuid() == user:
-        yield fitness.check_moves(layout)
-        yield fitness.check_lease(layout)
+        yield spool_checks.check_moves(layout)
+        yield spool_checks.check_lease(layout)
     try:
-        yield from fitness.check_room(layout, settings.reserve_bytes, ROOM_FACTOR)
+        yield from spool_checks.check_room(layout, settings.reserve_bytes, ROOM_FACTOR)
     except OSError as error:
         yield accuse("room", f"it cannot be looked at: {error}", "check owner and mode of the folders")
 
@@ -186,10 +185,10 @@ def _check_key_file(settings: Settings) -> Iterator[Check]:
 
 def _check_network(layout: Layout | None, key: str, settings: Settings) -> Iterator[Check]:
     # imported here: the SDK takes a second, and is of no use offline
+    from batchbox.api.api_checks import check_connection, check_key  # noqa: PLC0415
     from batchbox.api.client import AnthropicApi  # noqa: PLC0415
-    from batchbox.api.reach import check_key, check_way  # noqa: PLC0415
 
-    way = list(check_way(settings.base_url, settings.api_socket))
+    way = list(check_connection(settings.base_url, settings.api_socket))
     yield from way
     if not key or worst(way) is Verdict.PROBLEM:
         return

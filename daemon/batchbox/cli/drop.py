@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
-from batchbox.cli.page import say, tell, tell_json
+from batchbox.cli.text_layout import print_json, print_line, print_wrapped
 from batchbox.cli.vouching import vouch
-from batchbox.clock import SystemClock
-from batchbox.core.errors import NOT_ALL_WELL
-from batchbox.core.manifest import Mistake
-from batchbox.core.names import show
-from batchbox.spool.dropping import Dropped, drop_file, find_notice, find_receipt
-from batchbox.spool.layout import Layout
+from batchbox.domain.errors import NOT_ALL_WELL
+from batchbox.domain.job import Problem
+from batchbox.domain.output_names import show
+from batchbox.ports.clock import SystemClock
+from batchbox.storage.local.dropping import DroppedPath, drop_file, find_notice, find_receipt
+from batchbox.storage.local.layout import Layout
 
 LOOK_SECONDS = 0.2
 
@@ -36,7 +36,7 @@ def drop(
 
 def follow(
     root: Path,
-    dropped: Dropped,
+    dropped: DroppedPath,
     name: str,
     waits: bool,
     as_json: bool,
@@ -51,36 +51,38 @@ def follow(
         # where one of that name is there already, only the daemon knows which number comes next
         sure = None if dropped.before else receipt
         facts = {"dropped": name, "queue": dropped.queue, "receipt": sure, "sha256": dropped.sha256}
-        tell_json({**(more or {}), **facts})
+        print_json({**(more or {}), **facts})
     elif dropped.before:
-        tell(
+        print_wrapped(
             f"dropped {name}; {receipt} in the outbox is an older file's: its own will be {dropped.stem}~2",
             "",
         )
-        tell("or the next that is free; --wait waits for it, and input.sha256 in it is that of this file")
+        print_wrapped(
+            "or the next that is free; --wait waits for it, and input.sha256 in it is that of this file"
+        )
     else:
-        tell(f"dropped {name}; its receipt will be {receipt} in the outbox", "")
+        print_wrapped(f"dropped {name}; its receipt will be {receipt} in the outbox", "")
 
 
-def _await(root: Path, dropped: Dropped, as_json: bool) -> None:
+def _await(root: Path, dropped: DroppedPath, as_json: bool) -> None:
     clock = SystemClock()
     told = ""
     while (found := find_receipt(root, dropped)) is None:
         notice = None if as_json else find_notice(root, dropped)
         if notice and notice["reason"] != told:  # it may be held once more, for another reason
             told = notice["reason"]
-            tell(f"held: {told}", "")
-            tell(notice["what_to_do"])
+            print_wrapped(f"held: {told}", "")
+            print_wrapped(notice["what_to_do"])
         clock.wait(LOOK_SECONDS)
     path, receipt = found
     if as_json:
-        tell_json(receipt)
+        print_json(receipt)
     else:
-        tell(f"{receipt['status']}: {receipt['message']}", "")
-        for mistake in map(Mistake.model_validate, receipt.get("mistakes", [])):
-            tell(f"{mistake.place}: {mistake.problem}; {mistake.fix}")
-        say(f"  {path}")
+        print_wrapped(f"{receipt['status']}: {receipt['message']}", "")
+        for mistake in map(Problem.model_validate, receipt.get("mistakes", [])):
+            print_wrapped(f"{mistake.place}: {mistake.problem}; {mistake.fix}")
+        print_line(f"  {path}")
         for output in receipt["outputs"]:
-            say(f"  {Layout(root).queue(output['folder'], dropped.queue) / output['name']}")
+            print_line(f"  {Layout(root).queue(output['folder'], dropped.queue) / output['name']}")
     if receipt["status"] != "succeeded":
         raise typer.Exit(NOT_ALL_WELL)

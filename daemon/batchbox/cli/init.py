@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from batchbox.core.errors import NO_SPOOL, Stop
-from batchbox.spool.layout import DEFAULT_QUEUE, SETTINGS, Layout
-from batchbox.spool.manifests import refuse_newer
-from batchbox.spool.marker import make_spool
-from batchbox.spool.queues import make_queues
-from batchbox.spool.takeover import take_over
+from batchbox.domain.errors import NO_SPOOL, Stop
+from batchbox.storage.local.layout import DEFAULT_QUEUE, SETTINGS, Layout
+from batchbox.storage.local.lock import make_spool
+from batchbox.storage.local.manifest_files import refuse_newer
+from batchbox.storage.local.queue_folders import make_queues
+from batchbox.storage.local.takeover import take_over
 
 STARTER = """\
 # Settings of this spool; every line can also be set as BATCHBOX_NAME in the environment.

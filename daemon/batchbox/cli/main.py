@@ -12,7 +12,7 @@ import typer
 
 from batchbox import __version__
 from batchbox.cli.commands import Commands, add_commands
-from batchbox.core.errors import BUG, EXIT_CODES, NO_SPOOL, BatchboxError, Stop, trace
+from batchbox.domain.errors import BUG, EXIT_CODES, NO_SPOOL, BatchboxError, Stop, trace
 
 EPILOG = f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}."
 
@@ -76,7 +76,7 @@ def _fill_standard_streams() -> None:
 
 def _tell(problem: str, fix: str) -> None:
     """Tell an error: in 80 columns on a terminal; elsewhere a sentence is a line, to be searched for."""
-    page = import_module("batchbox.cli.page")  # only now: help and version do without
+    page = import_module("batchbox.cli.text_layout")  # only now: help and version do without
     columns = page.WIDTH if sys.stderr.isatty() else sys.maxsize
     with suppress(OSError):
         for line in problem.splitlines():

@@ -10,15 +10,15 @@ from typing import Annotated, BinaryIO, Literal
 import typer
 
 from batchbox.cli.options import JsonOption
-from batchbox.cli.page import tell, tell_json
-from batchbox.core.checkup import count
-from batchbox.core.errors import BAD_SETTINGS, NOT_ALL_WELL, Stop, Unfit
-from batchbox.core.merging import Rows, Tries
-from batchbox.core.merging import merge as merge_rows
-from batchbox.core.merging_tables import merge_table
-from batchbox.core.names import show
-from batchbox.core.tables import Table
-from batchbox.spool import durable
+from batchbox.cli.text_layout import print_json, print_wrapped
+from batchbox.domain.errors import BAD_SETTINGS, NOT_ALL_WELL, InvalidFile, Stop
+from batchbox.domain.output_names import show
+from batchbox.formats.csv_reader import Table
+from batchbox.formats.merge_rows import MergeRows, TryFiles
+from batchbox.formats.merge_rows import merge as merge_rows
+from batchbox.formats.merge_tables import merge_table
+from batchbox.reports.check_result import count
+from batchbox.storage.local import durable
 
 BUFFER = 1 << 16
 ENDINGS = (".results.jsonl", ".answers.jsonl", ".jsonl", ".answers.csv", ".answers.tsv", ".csv", ".tsv")
@@ -44,23 +44,25 @@ def merge(  # noqa: PLR0913, PLR0917  each is one of the command's own
     target = out or _name_merged(first)
     with ExitStack() as stack:
         beginning = stack.enter_context(_opened(first))
-        tries = Tries([Rows(stack.enter_context(_opened(path)), _name(path)) for path in second])
+        tries = TryFiles([MergeRows(stack.enter_context(_opened(path)), _name(path)) for path in second])
         file = stack.enter_context(_written(target, replace))
         if first.suffix in TABLES:
             table = stack.enter_context(_understood(beginning, TABLES[first.suffix]))
             merged = merge_table(table, id_column, tries, file, add)
         else:
-            merged = merge_rows(Rows(beginning, _name(first)), tries, file, add)
+            merged = merge_rows(MergeRows(beginning, _name(first)), tries, file, add)
     name = _name(target)
     if as_json:
-        tell_json({"out": name} | asdict(merged))
+        print_json({"out": name} | asdict(merged))
     else:
         added = f", {merged.added:,} added" if merged.added else ""
-        tell(f"{name}: {count(merged.rows, 'row')}, {merged.replaced:,} replaced{added}", "")
+        print_wrapped(f"{name}: {count(merged.rows, 'row')}, {merged.replaced:,} replaced{added}", "")
         if merged.answered_twice:
-            tell(f"{merged.answered_twice:,} of those had been answered: is it a try of the same file?")
+            print_wrapped(
+                f"{merged.answered_twice:,} of those had been answered: is it a try of the same file?"
+            )
         if merged.unanswered:
-            tell(f"{count(merged.unanswered, 'row')} not answered still")
+            print_wrapped(f"{count(merged.unanswered, 'row')} not answered still")
     if merged.unanswered:
         raise typer.Exit(NOT_ALL_WELL)
 
@@ -74,7 +76,7 @@ def _understood(file: BinaryIO, kind: Literal["csv", "tsv"]) -> Iterator[Table]:
     """Give a table; tell what is wrong with it for as long as it is read."""
     try:
         yield Table(file, kind)
-    except Unfit as unfit:
+    except InvalidFile as unfit:
         raise Stop(f"the first file: {unfit.problem}", unfit.fix, code=BAD_SETTINGS) from None
 
 

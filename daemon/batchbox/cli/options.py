@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from batchbox.core.errors import BAD_SETTINGS, Stop
+from batchbox.domain.errors import BAD_SETTINGS, Stop
 
 SpoolOption = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SampleFile:
     """A file of `sample_inbox/`; *mistakes* are the lines that are wrong on purpose."""
 
     path: Path
@@ -21,12 +21,12 @@ class Sample:
         return self.path.name
 
 
-def find_samples() -> list[Sample]:
+def find_samples() -> list[SampleFile]:
     """Return the samples in the order in which they are dropped."""
     folder = _folder()
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     return [
-        Sample(folder / name, end["status"], end.get("requests", 0), end.get("mistakes", []))
+        SampleFile(folder / name, end["status"], end.get("requests", 0), end.get("mistakes", []))
         for name, end in sorted(expected.items())
     ]
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from batchbox.sandbox.server import serve
-from batchbox.sandbox.settings import SandboxSettings
+from batchbox_sandbox.server import serve
+from batchbox_sandbox.settings import SandboxSettings
 
 
 def sandbox(

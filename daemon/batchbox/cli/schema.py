@@ -8,12 +8,12 @@ import msgspec
 import typer
 from pydantic.json_schema import GenerateJsonSchema
 
-from batchbox.core.answers import Answer
-from batchbox.core.manifest import SCHEMA, Manifest
-from batchbox.core.shapes import Notice, Receipt
-from batchbox.settings import Settings
-from batchbox.spool.health import Health
-from batchbox.spool.manifests import CHECKSUM
+from batchbox.domain.job import SCHEMA, Manifest
+from batchbox.formats.answer_text import Answer
+from batchbox.reports.health import Health
+from batchbox.reports.receipt_model import HeldNotice, Receipt
+from batchbox.settings.model import Settings
+from batchbox.storage.local.manifest_files import CHECKSUM
 
 
 class Shape(StrEnum):
@@ -42,7 +42,7 @@ def describe(shape: Shape) -> dict[str, Any]:
         case Shape.RECEIPT:
             found = Receipt.model_json_schema()
         case Shape.HELD:
-            found = Notice.model_json_schema()
+            found = HeldNotice.model_json_schema()
         case Shape.HEALTH:
             found = Health.model_json_schema()
         case Shape.MANIFEST:

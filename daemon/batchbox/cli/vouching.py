@@ -5,14 +5,14 @@ import tomllib
 from contextlib import suppress
 from pathlib import Path
 
-from batchbox.core.companions import OK
-from batchbox.core.errors import Stop
-from batchbox.spool import durable
-from batchbox.spool.dropping import BAD_FILE, Dropped
-from batchbox.spool.layout import SETTINGS, Layout
+from batchbox.domain.errors import Stop
+from batchbox.domain.marker_files import OK
+from batchbox.storage.local import durable
+from batchbox.storage.local.dropping import BAD_FILE, DroppedPath
+from batchbox.storage.local.layout import SETTINGS, Layout
 
 
-def vouch(root: Path, name: str, dropped: Dropped) -> None:
+def vouch(root: Path, name: str, dropped: DroppedPath) -> None:
     """Put the marker beside what was dropped as *name*, if it needs one. Raise `Stop` if that may not be."""
     if not _requires(root / SETTINGS, dropped.queue):
         return

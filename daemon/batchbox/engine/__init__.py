@@ -1,1 +1,1 @@
-"""The loop, the mailbox, and one module a step."""
+"""The loop, its mailbox and what it remembers."""

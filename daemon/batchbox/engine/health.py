@@ -6,24 +6,24 @@ Written when it changes and every few seconds, never synced: it may be lost at a
 from contextlib import suppress
 from typing import Any
 
-from batchbox.core.backoff import Backoff
-from batchbox.core.condition import Condition, summarize
-from batchbox.core.deadlines import Deadline
-from batchbox.core.names import show
-from batchbox.core.quota import Quota
-from batchbox.core.retention import Totals
-from batchbox.core.states import UNANSWERED, PartState
-from batchbox.core.storage import spell
-from batchbox.engine.context import Context
-from batchbox.engine.intake import Intake, Waiting
-from batchbox.engine.memory import Memory
-from batchbox.engine.transfers import Transfer
+from batchbox.domain.backoff import Backoff
+from batchbox.domain.output_names import show
+from batchbox.domain.states import UNANSWERED, PartState
+from batchbox.domain.timestamps import format_time
+from batchbox.engine.admission import Admission, Waiting
+from batchbox.engine.state_cache import StateCache
+from batchbox.engine.steps.context import Context
+from batchbox.engine.steps.progress import Transfer
+from batchbox.reports.status_snapshot import StatusSnapshot, summarize
+from batchbox.scheduling.deadlines import Deadline
+from batchbox.scheduling.quota import Quota
+from batchbox.scheduling.retention import Totals
 
 BEAT_SECONDS = 5.0
 UNSENT = frozenset({PartState.READY, PartState.PREPARED, PartState.COMMITTED})
 
 
-class Health:
+class HealthWriter:
     """Puts down the facts that no manifest holds."""
 
     def __init__(self, ctx: Context) -> None:
@@ -39,8 +39,8 @@ class Health:
 
     def beat(
         self,
-        memory: Memory,
-        intake: Intake,
+        memory: StateCache,
+        intake: Admission,
         flags: frozenset[str],
         offline: tuple[str, str],
         stopping: bool = False,
@@ -52,7 +52,7 @@ class Health:
         troubles += [memory.read] if memory.has_part(UNSENT | UNANSWERED) else []
         shared = next(((one.problem, one.fix) for one in troubles if one.problem), ("", ""))
         problem, fix = offline if offline[0] else shared
-        condition = Condition(
+        condition = StatusSnapshot(
             jobs=jobs,
             oldest=oldest,
             waiting=intake.count_waiting(),
@@ -76,7 +76,7 @@ class Health:
             return len(self._ctx.spool.held())
         return 0
 
-    def report(self, memory: Memory, intake: Intake, flags: frozenset[str]) -> None:
+    def report(self, memory: StateCache, intake: Admission, flags: frozenset[str]) -> None:
         """Write them, unless they are as they were a moment ago."""
         now = self._ctx.clock.monotonic()
         facts = {
@@ -105,10 +105,10 @@ class Health:
         with suppress(OSError):  # a full disk must not stop the work that may free it
             self._ctx.spool.report(beat | facts)
 
-    def _quota(self, memory: Memory) -> Quota:
+    def _quota(self, memory: StateCache) -> Quota:
         return memory.flight.quota(self._ctx.settings.max_queued_requests, self._ctx.clock.monotonic())
 
-    def _is_stopped(self, memory: Memory) -> bool:
+    def _is_stopped(self, memory: StateCache) -> bool:
         """Say whether what is to be sent may be in trouble; to wait for room is none: the API is at work."""
         return memory.has_part(UNSENT) and memory.flight.crowded_out is None
 
@@ -135,7 +135,7 @@ def _show(transfer: Transfer) -> dict[str, Any]:
 def _warn(deadline: Deadline) -> dict[str, Any]:
     facts = {"job": deadline.job, "file": deadline.file, "queue": deadline.queue, "batch": deadline.batch_id}
     facts |= {"problem": deadline.problem, "fix": deadline.fix}
-    return facts | {"at": spell(deadline.at), "urgent": deadline.urgent}
+    return facts | {"at": format_time(deadline.at), "urgent": deadline.urgent}
 
 
 def _count(totals: Totals) -> dict[str, Any]:

@@ -8,29 +8,47 @@ from collections.abc import Callable
 
 import structlog
 
-from batchbox.core import actions, plan
-from batchbox.core.agenda import Agenda
-from batchbox.core.backoff import Backoff
-from batchbox.core.errors import Damaged, Offline, Stop, TryLater
-from batchbox.core.manifest import JobId
-from batchbox.core.settle import Incoming
-from batchbox.core.storage import Stored
-from batchbox.engine.accounts import Accounts
-from batchbox.engine.claim import claim
-from batchbox.engine.context import Context
-from batchbox.engine.health import Health
-from batchbox.engine.intake import Intake
-from batchbox.engine.mailbox import Finished, Hint, Mail, Mailbox, ReloadAsked, StopAsked, Upkept, attempt
-from batchbox.engine.memory import FASTEST_POLL, Memory
-from batchbox.engine.perils import Perils
-from batchbox.engine.poll import Polled, tell_poll
-from batchbox.engine.roster import Roster
-from batchbox.engine.setbacks import note_setback
-from batchbox.engine.steps import Briefing, CancelAsked, Left, Looked, perform, perform_poll, start_thread
-from batchbox.engine.submit import Submitted
-from batchbox.engine.upkeep import Upkeep
-from batchbox.engine.withdrawals import Withdrawals
-from batchbox.settings import Settings
+from batchbox.domain.backoff import Backoff
+from batchbox.domain.errors import Damaged, Offline, Stop, TryLater
+from batchbox.domain.job import JobId
+from batchbox.domain.stability import InboxFile
+from batchbox.engine.admission import Admission
+from batchbox.engine.cancel_files import CancelFiles
+from batchbox.engine.cleanup import Cleanup
+from batchbox.engine.crash_counter import CrashCounter
+from batchbox.engine.daily_spend import DailySpend
+from batchbox.engine.dispatch import (
+    CancelAsked,
+    JobGone,
+    Looked,
+    StepInput,
+    perform,
+    perform_poll,
+    start_thread,
+)
+from batchbox.engine.failures import note_failure
+from batchbox.engine.health import HealthWriter
+from batchbox.engine.jobs import Jobs
+from batchbox.engine.mailbox import (
+    CleanupFinished,
+    Hint,
+    Mail,
+    Mailbox,
+    ReloadAsked,
+    StepFinished,
+    StopAsked,
+    attempt,
+)
+from batchbox.engine.state_cache import FASTEST_POLL, StateCache
+from batchbox.engine.steps.claim import claim
+from batchbox.engine.steps.context import Context
+from batchbox.engine.steps.poll import Polled, report_poll
+from batchbox.engine.steps.submit import Submitted
+from batchbox.ports.storage import Stored
+from batchbox.scheduling import actions
+from batchbox.scheduling.due_cache import DueCache
+from batchbox.scheduling.view import View
+from batchbox.settings.model import Settings
 
 REST = 4.0  # times what a scan took, before anything but its time brings on another
 HOPELESS = 5  # failures, about half a minute, after which a job that cannot be read keeps nobody waiting
@@ -55,15 +73,15 @@ class Loop:
         self._mailbox = mailbox
         self._start = start
         self._reread = reread
-        self._intake = Intake(ctx)
-        self._health = Health(ctx)
-        self.memory = Memory()
-        self._roster = Roster(ctx, self.memory)
-        self._withdrawals = Withdrawals(ctx, self.memory, self._roster)
-        self._perils = Perils(ctx, self.memory)
-        self._accounts = Accounts(ctx, self.memory)
-        self._upkeep = Upkeep(ctx, self.memory, mailbox, start)
-        self._agenda = Agenda()
+        self._intake = Admission(ctx)
+        self._health = HealthWriter(ctx)
+        self.memory = StateCache()
+        self._roster = Jobs(ctx, self.memory)
+        self._withdrawals = CancelFiles(ctx, self.memory, self._roster)
+        self._perils = CrashCounter(ctx, self.memory)
+        self._accounts = DailySpend(ctx, self.memory)
+        self._upkeep = Cleanup(ctx, self.memory, mailbox, start)
+        self._agenda = DueCache()
         self._next_scan = 0.0
         self._rested = 0.0  # when a scan may come before its time again
         self._is_told = False
@@ -127,7 +145,7 @@ class Loop:
     def _now(self) -> float:
         return self._ctx.clock.monotonic()
 
-    def _view(self) -> plan.View:
+    def _view(self) -> View:
         settings, paused = self._ctx.settings, "PAUSE" in self._flags
         most = settings.max_queued_requests
         return self.memory.view(self._now(), paused, settings.doubt_seconds, settings.transfers, most)
@@ -177,7 +195,7 @@ class Loop:
         after = self._now()
         self._rested = after + REST * (after - now)
 
-    def _claim(self, incoming: Incoming) -> None:
+    def _claim(self, incoming: InboxFile) -> None:
         try:
             facts = self._intake.companions.facts_of(incoming)
             stored = claim(self._ctx, incoming, self.memory.reservations(), facts)
@@ -196,7 +214,7 @@ class Loop:
             self._start(lambda: mailbox.put(attempt(action, lambda: perform_poll(ctx, action))))
             return
         stored = memory.jobs[action.job]
-        briefing = Briefing(
+        briefing = StepInput(
             horizon=memory.horizon,
             owned=memory.owned() if isinstance(action, actions.Look) else frozenset(),
             found=memory.found.get((action.job, getattr(action, "part", (0, 0))), frozenset()),
@@ -218,14 +236,14 @@ class Loop:
             case ReloadAsked():
                 self._ctx.settings = self._reread(self._ctx.settings)
                 self._next_scan = 0.0
-            case Upkept():
+            case CleanupFinished():
                 self._upkeep.take_in(mail)
-            case Finished(action=actions.Poll()):
+            case StepFinished(action=actions.Poll()):
                 self._take_in_poll(mail)
-            case Finished(action=action):
+            case StepFinished(action=action):
                 self._take_in_step(action, mail)
 
-    def _take_in_poll(self, mail: Finished) -> None:
+    def _take_in_poll(self, mail: StepFinished) -> None:
         now, today = self._now(), self._ctx.clock.now()
         self.memory.polling = False
         self._agenda.wake_by(now)
@@ -235,11 +253,11 @@ class Loop:
                 log.info("api.answered")
             self.memory.read = Backoff()
             self.memory.note_poll(mail.result, now, today)
-            self._polled = tell_poll(mail.result, self._polled)
+            self._polled = report_poll(mail.result, self._polled)
         elif mail.error:
             self._note_failure(mail.error)
 
-    def _take_in_step(self, action: actions.Action, mail: Finished) -> None:
+    def _take_in_step(self, action: actions.Action, mail: StepFinished) -> None:
         if isinstance(action, actions.Poll):
             return
         memory, job, now = self.memory, action.job, self._now()
@@ -260,7 +278,7 @@ class Loop:
                 memory.batches[batch.id] = batch
             case Looked(found=found) if isinstance(action, actions.Look):
                 memory.note_look((job, action.part), found, now)
-            case Left():
+            case JobGone():
                 self._roster.let_go(job)
             case Stored() as stored:
                 memory.remember(stored, now)
@@ -277,7 +295,7 @@ class Loop:
         self._roster.take_up(action.job)
 
     def _note_failure(self, error: Exception, job: JobId | None = None, creating: bool = False) -> None:
-        note_setback(self.memory, self._now(), error, job, creating)
+        note_failure(self.memory, self._now(), error, job, creating)
         self._agenda.wake_by(self._now())
         self._is_told = False
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from batchbox.core.actions import Action
-from batchbox.core.deadlines import Deadline
-from batchbox.core.retention import Archive, Totals
+from batchbox.scheduling.actions import Action
+from batchbox.scheduling.deadlines import Deadline
+from batchbox.scheduling.retention import Archive, Totals
 
 LONGEST_WAIT = 3600.0
 
@@ -30,7 +30,7 @@ class ReloadAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class StepFinished:
     """A step has ended: what it returned, or what it raised."""
 
     action: Action
@@ -38,23 +38,23 @@ class Finished:
     error: Exception | None = None
 
 
-def attempt(action: Action, work: Callable[[], object]) -> Finished:
+def attempt(action: Action, work: Callable[[], object]) -> StepFinished:
     """Do *work*; return how it ended."""
     try:
-        return Finished(action, result=work())
+        return StepFinished(action, result=work())
     except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it
-        return Finished(action, error=error)
+        return StepFinished(action, error=error)
 
 
 @dataclass(frozen=True, slots=True)
-class Upkept:
+class CleanupFinished:
     """A look at what is kept has ended: which answers are about to be lost, what is left of each archive."""
 
     deadlines: list[Deadline]
     archives: Mapping[Archive, Totals]
 
 
-Mail = Hint | StopAsked | ReloadAsked | Finished | Upkept
+Mail = Hint | StopAsked | ReloadAsked | StepFinished | CleanupFinished
 
 
 class Mailbox:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import structlog
 
-from batchbox.core.actions import Submit
-from batchbox.core.errors import NOTHING_TO_DO
-from batchbox.core.manifest import JobId, Manifest
-from batchbox.core.quota import THERE, Lesson, Quota, learn
-from batchbox.core.storage import Batch
+from batchbox.domain.batch import Batch
+from batchbox.domain.errors import NOTHING_TO_DO
+from batchbox.domain.job import JobId, Manifest
+from batchbox.scheduling.actions import Submit
+from batchbox.scheduling.quota import THERE, LearnedLimit, Quota, learn
 
 FIX = f"{NOTHING_TO_DO}: sending goes on as soon as some of them have been answered"
 
@@ -22,7 +22,7 @@ class InFlight:
     def __init__(self) -> None:
         self.by_queue: Counter[str] = Counter()
         self._jobs: dict[JobId, tuple[str, int]] = {}
-        self.lesson: Lesson | None = None
+        self.lesson: LearnedLimit | None = None
         self.crowded_out: Submit | None = None  # what waits for room
 
     def note(self, job: Manifest, batches: Mapping[str, Batch]) -> None:

@@ -1,0 +1,1 @@
+"""The command that makes requests of a prompt and many files, rows or images."""

@@ -1,1 +1,0 @@
-"""The pure heart: no I/O, no clock. It gets facts and gives decisions."""

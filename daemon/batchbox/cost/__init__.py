@@ -1,0 +1,1 @@
+"""Pure: estimates, cost reports, limits and price modifiers."""

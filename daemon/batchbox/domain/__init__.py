@@ -1,0 +1,1 @@
+"""Pure: jobs and parts, the state table, errors and names."""

@@ -1,0 +1,1 @@
+"""Pure: what may be dropped, and what comes out."""

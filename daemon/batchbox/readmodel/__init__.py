@@ -1,0 +1,1 @@
+"""A spool as those see it who only look."""

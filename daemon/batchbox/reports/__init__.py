@@ -1,0 +1,1 @@
+"""Pure: the shapes of receipts, notifications and status."""

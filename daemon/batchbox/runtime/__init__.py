@@ -1,0 +1,1 @@
+"""The composition root: the real clock, the key, signals, reload."""

@@ -1,0 +1,1 @@
+"""Pure: what to do next, fairness, priorities, quota and retention."""

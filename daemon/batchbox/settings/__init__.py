@@ -1,0 +1,1 @@
+"""Settings: the model, its queues, where values come from, and its errors."""

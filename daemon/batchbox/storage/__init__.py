@@ -1,0 +1,1 @@
+"""Where a spool is kept."""

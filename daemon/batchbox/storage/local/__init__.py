@@ -1,0 +1,1 @@
+"""A spool in folders on a local disk."""
