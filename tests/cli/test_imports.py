@@ -101,3 +101,16 @@ def test_every_command_has_its_own_help(box: Box, name: str) -> None:
     assert COMMANDS[name][1] in " ".join(shown.split())
     assert "--help" in shown
     assert f"batchbox {name}" in shown
+
+
+@pytest.mark.parametrize("name", ["demo", "sandbox"])
+def test_what_needs_the_stand_in_says_how_to_install_it(box: Box, name: str) -> None:
+    """Without the extra there is no server, and no traceback."""
+    without = "import sys; sys.modules['aiohttp'] = None; from batchbox.cli.main import main; main()"
+    command = [sys.executable, "-c", without, name]
+    done = subprocess.run(
+        command, env=box.env(), capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
+    assert done.returncode == 2
+    assert "pip install 'batchbox[demo]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -19,6 +19,7 @@ import typer
 from batchbox.cli.log_words import LogWords
 from batchbox.cli.options import SpoolOption
 from batchbox.cli.samples import SampleFile, find_samples
+from batchbox.cli.sandbox import require_sandbox
 from batchbox.cli.text_layout import print_line
 from batchbox.domain.errors import NO_SPOOL, NOT_ALL_WELL, Stop
 from batchbox.ports.clock import SystemClock
@@ -37,6 +38,7 @@ PROGRAM = [sys.executable, "-m", "batchbox"]
 
 def demo(spool: SpoolOption = None) -> None:
     """Show the whole way of a file; needs no key."""
+    require_sandbox()
     root = _make_fresh(spool)
     samples = find_samples()
     typer.echo(f"A fresh spool: {root}")
