@@ -18,7 +18,7 @@ from tests.support.daemon import wait_for
 CHILD = """
 import io, os, signal, sys, threading, zlib
 from batchbox.api.client import AnthropicApi
-from batchbox.ports.storage import Body
+from batchbox.ports.api import Body
 
 url, how, padding = sys.argv[1], sys.argv[2], int(sys.argv[3])
 message = {"role": "user", "content": "x" * padding}

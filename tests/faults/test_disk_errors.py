@@ -60,16 +60,16 @@ HOURS = {
 EVERY = 151  # in CI; with --soak each
 EVERY_HOUR = 701
 
-COMMANDS = {"dropping", "survey", "fitness", "liveness", "ownership", "rights"}
-BESIDE = COMMANDS | {"health", "hints"}  # not the daemon's own work, or nothing that it needs
+COMMANDS = {"dropping", "known_batches", "manifest_summary"}
+BESIDE = COMMANDS | {"status_file", "watcher"}  # not the daemon's own work, or nothing that it needs
 ROUND_IT = {"exists", "is_dir", "is_file", "read_bytes", "read_text", "write_bytes", "write_text"}
 ROUND_IT |= {"touch", "iterdir", "glob", "rglob", "hardlink_to", "symlink_to"}
 HARMLESS = {
     "archive.py is_dir",
     "archive.py is_file",
     "inbox.py is_dir",
-    "folder.py is_file",
-    "marker.py read_text",
+    "local_spool.py is_file",
+    "lock.py read_text",
 }  # of entries of scandir; of /proc, where any error is borne
 
 

@@ -15,7 +15,6 @@ from batchbox.engine.state_cache import StateCache
 from batchbox.ports.storage import Stored
 from batchbox.scheduling import actions, plan
 from batchbox.scheduling.actions import JobAction
-from batchbox.scheduling.plan import SECOND_LOOK
 from batchbox.scheduling.view import Doubt, View
 from tests.model.effects import (
     DONE,
@@ -228,7 +227,7 @@ class House:
         if doubt.looked_at is None and doubt.since == NOW and is_made:
             return wait._replace(doubt=Doubt(NOW - SETTLE))
         if doubt.looked_at == NOW and is_listed:
-            return wait._replace(doubt=replace(doubt, looked_at=NOW - SETTLE * SECOND_LOOK))
+            return wait._replace(doubt=replace(doubt, looked_at=NOW - SETTLE * plan.SECOND_LOOK))
         return None
 
     def _obey(self, state: State, place: int, job: Job) -> Iterator[Move]:

@@ -87,12 +87,12 @@ def _restart_as_ready(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(TRANSITIONS, (PartState.COMMITTED, Event.UNANSWERED), PartState.READY)
 
 
-def _lose_sight_as_none_found(patch: pytest.MonkeyPatch) -> None:
-    def lose_sight(ctx: Context, stored: Stored, key: PartKey, _batch_id: str) -> Stored:
+def _give_up_as_none_found(patch: pytest.MonkeyPatch) -> None:
+    def give_up_candidates(ctx: Context, stored: Stored, key: PartKey, _batch_id: str) -> Stored:
         part = stored.manifest.part(key).after(Event.NONE_FOUND)
         return ctx.spool.save(stored.manifest.with_part(part), stored.version)
 
-    patch.setattr(dispatch, "lose_sight", lose_sight)
+    patch.setattr(dispatch, "give_up_candidates", give_up_candidates)
 
 
 def _strike_unread(patch: pytest.MonkeyPatch) -> None:
@@ -184,7 +184,7 @@ MUTANTS = [
         _strike_what_was_adopted,
     ),
     Mutant("restart-is-ready", ONE, TWICE, _restart_as_ready),
-    Mutant("lost-sight-is-none-found", ALONE, TWICE, _lose_sight_as_none_found),
+    Mutant("lost-sight-is-none-found", ALONE, TWICE, _give_up_as_none_found),
     Mutant("struck-unread", ONE, TWICE, _strike_unread),
     Mutant("cursor-of-the-future", Limits(strangers=1, deletions=1), TWICE, _date_the_cursor_wrongly),
 ]

@@ -82,9 +82,9 @@ def test_a_new_folder_is_durable(ground: Path) -> None:
 
 
 TAKE = """
-from batchbox.storage.local.local_spool import FolderSpool
-from tests.spool.support import find, make_manifest
-spool = FolderSpool(ground, epoch=1)
+from batchbox.storage.local.local_spool import LocalSpool
+from tests.storage.support import find, make_manifest
+spool = LocalSpool(ground, epoch=1)
 incoming = find(spool)
 spool.take(incoming, make_manifest())
 """
@@ -112,9 +112,9 @@ def test_the_manifest_is_durable_before_the_file_moves(ground: Path) -> None:
 
 PUBLISH = """
 from batchbox.domain.job import Output
-from batchbox.storage.local.local_spool import FolderSpool
-from tests.spool.support import make_manifest
-spool = FolderSpool(ground, epoch=1)
+from batchbox.storage.local.local_spool import LocalSpool
+from tests.storage.support import make_manifest
+spool = LocalSpool(ground, epoch=1)
 output = Output(folder="outbox", name="x", source="results.jsonl", size=0, sha256="")
 spool.publish(make_manifest(), output)
 spool.publish(make_manifest(), output)

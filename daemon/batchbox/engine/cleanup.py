@@ -10,7 +10,7 @@ import structlog
 
 from batchbox.domain.errors import BatchboxError, Damaged, Offline, Stop, trace
 from batchbox.domain.job import JobId, Manifest
-from batchbox.engine.mailbox import CleanupFinished, Mailbox
+from batchbox.engine.mailbox import CleanedUp, Mailbox
 from batchbox.engine.state_cache import StateCache
 from batchbox.engine.steps.context import Context
 from batchbox.scheduling.deadlines import Deadline, find_deadlines
@@ -47,7 +47,7 @@ class Cleanup:
         jobs = list(self._memory.manifests())
         self._start(lambda: self._mailbox.put(self._look(jobs, is_online, is_paused)))
 
-    def take_in(self, upkept: CleanupFinished) -> None:
+    def take_in(self, upkept: CleanedUp) -> None:
         """Remember what was found; tell of answers that will be lost, daily, and hourly once it is urgent."""
         self.is_busy = False
         self._memory.deadlines, self._memory.archives = upkept.deadlines, upkept.archives
@@ -59,7 +59,7 @@ class Cleanup:
             if is_due:
                 _tell(one)
 
-    def _look(self, jobs: list[Manifest], is_online: bool, is_paused: bool) -> CleanupFinished:
+    def _look(self, jobs: list[Manifest], is_online: bool, is_paused: bool) -> CleanedUp:
         """Do it; nothing that goes wrong here may keep the loop from hearing of the end."""
         deadlines, archives = list[Deadline](), self._memory.archives
         try:
@@ -73,7 +73,7 @@ class Cleanup:
             problem = type(error).__name__ if is_bug else str(error)
             fix = "nothing waits for it; it is tried again in an hour"
             log.warning("upkeep.failed", **{"problem": problem, "fix": fix} | facts)
-        return CleanupFinished(deadlines, archives)
+        return CleanedUp(deadlines, archives)
 
     def _read_held(self) -> Iterator[Manifest]:
         """Yield what is in hold/ and can be read."""

@@ -12,33 +12,17 @@ from batchbox.domain.backoff import Backoff
 from batchbox.domain.errors import Damaged, Offline, Stop, TryLater
 from batchbox.domain.job import JobId
 from batchbox.domain.stability import InboxFile
+from batchbox.engine import dispatch
 from batchbox.engine.admission import Admission
 from batchbox.engine.cancel_files import CancelFiles
 from batchbox.engine.cleanup import Cleanup
 from batchbox.engine.crash_counter import CrashCounter
 from batchbox.engine.daily_spend import DailySpend
-from batchbox.engine.dispatch import (
-    CancelAsked,
-    JobGone,
-    Looked,
-    StepInput,
-    perform,
-    perform_poll,
-    start_thread,
-)
+from batchbox.engine.dispatch import StepInput, perform, perform_poll, start_thread
 from batchbox.engine.failures import note_failure
 from batchbox.engine.health import HealthWriter
 from batchbox.engine.jobs import Jobs
-from batchbox.engine.mailbox import (
-    CleanupFinished,
-    Hint,
-    Mail,
-    Mailbox,
-    ReloadAsked,
-    StepFinished,
-    StopAsked,
-    attempt,
-)
+from batchbox.engine.mailbox import CleanedUp, Hint, Mail, Mailbox, ReloadAsked, StepDone, StopAsked, attempt
 from batchbox.engine.state_cache import FASTEST_POLL, StateCache
 from batchbox.engine.steps.claim import claim
 from batchbox.engine.steps.context import Context
@@ -236,14 +220,14 @@ class Loop:
             case ReloadAsked():
                 self._ctx.settings = self._reread(self._ctx.settings)
                 self._next_scan = 0.0
-            case CleanupFinished():
+            case CleanedUp():
                 self._upkeep.take_in(mail)
-            case StepFinished(action=actions.Poll()):
+            case StepDone(action=actions.Poll()):
                 self._take_in_poll(mail)
-            case StepFinished(action=action):
+            case StepDone(action=action):
                 self._take_in_step(action, mail)
 
-    def _take_in_poll(self, mail: StepFinished) -> None:
+    def _take_in_poll(self, mail: StepDone) -> None:
         now, today = self._now(), self._ctx.clock.now()
         self.memory.polling = False
         self._agenda.wake_by(now)
@@ -257,7 +241,7 @@ class Loop:
         elif mail.error:
             self._note_failure(mail.error)
 
-    def _take_in_step(self, action: actions.Action, mail: StepFinished) -> None:
+    def _take_in_step(self, action: actions.Action, mail: StepDone) -> None:
         if isinstance(action, actions.Poll):
             return
         memory, job, now = self.memory, action.job, self._now()
@@ -274,11 +258,11 @@ class Loop:
             case Submitted() as sent if isinstance(action, actions.Submit):
                 memory.note_sent(sent, action.part, now, self._ctx.settings.poll_seconds or FASTEST_POLL)
                 self._agenda.wake_by(memory.next_poll)
-            case CancelAsked(batch=batch):
+            case dispatch.CancelAsked(batch=batch):
                 memory.batches[batch.id] = batch
-            case Looked(found=found) if isinstance(action, actions.Look):
+            case dispatch.Looked(found=found) if isinstance(action, actions.Look):
                 memory.note_look((job, action.part), found, now)
-            case JobGone():
+            case dispatch.JobGone():
                 self._roster.let_go(job)
             case Stored() as stored:
                 memory.remember(stored, now)

@@ -30,7 +30,7 @@ class ReloadAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class StepFinished:
+class StepDone:
     """A step has ended: what it returned, or what it raised."""
 
     action: Action
@@ -38,23 +38,23 @@ class StepFinished:
     error: Exception | None = None
 
 
-def attempt(action: Action, work: Callable[[], object]) -> StepFinished:
+def attempt(action: Action, work: Callable[[], object]) -> StepDone:
     """Do *work*; return how it ended."""
     try:
-        return StepFinished(action, result=work())
+        return StepDone(action, result=work())
     except Exception as error:  # noqa: BLE001  whatever it is, the loop has to hear of it
-        return StepFinished(action, error=error)
+        return StepDone(action, error=error)
 
 
 @dataclass(frozen=True, slots=True)
-class CleanupFinished:
+class CleanedUp:
     """A look at what is kept has ended: which answers are about to be lost, what is left of each archive."""
 
     deadlines: list[Deadline]
     archives: Mapping[Archive, Totals]
 
 
-Mail = Hint | StopAsked | ReloadAsked | StepFinished | CleanupFinished
+Mail = Hint | StopAsked | ReloadAsked | StepDone | CleanedUp
 
 
 class Mailbox:

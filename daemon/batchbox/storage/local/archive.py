@@ -27,7 +27,7 @@ from batchbox.storage.local.layout import DEFAULT_QUEUE, JOB_NAME, KEPT, Layout
 from batchbox.storage.local.manifest_files import read_as, read_manifest
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-FINISHED = re.compile(JOB_NAME.pattern + "~*")  # see `FolderSpool.retire`
+FINISHED = re.compile(JOB_NAME.pattern + "~*")  # see `LocalSpool.retire`
 GONE = re.compile(rf"\.{FINISHED.pattern}\.gone")
 UNREADABLE = (Damaged, Stop, OSError)  # Stop: of a newer batchbox
 
