@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchbox.cli.commands import COMMANDS
-from batchbox.domain.job import SourceFile
+from batchbox.domain.records import SourceFile
 from batchbox.storage.local.manifest_files import write_manifest
 from tests.storage.support import JOB, make_manifest
 from tests.support.daemon import DEADLINE, Box

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchbox.cli.status.render import write_overview
 from batchbox.cli.status.timeline import print_timeline
-from batchbox.domain.job import Estimate
+from batchbox.domain.records import Estimate
 from batchbox.readmodel.survey import survey
 from batchbox.reports.health import Health, SpentToday
 from batchbox.storage.local.lock import make_spool

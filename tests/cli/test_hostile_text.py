@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from batchbox.cli.text_layout import measure
-from batchbox.domain.job import Decision, Input, Output, Problem, Refusal
+from batchbox.domain.records import Decision, Input, Output, Problem, Refusal
 from batchbox.domain.states import JobState, PartState
 from batchbox.storage.local.manifest_files import read_manifest, write_manifest
 from tests.cli.test_pages import STAMP, part, put_job
@@ -36,7 +36,9 @@ def bad_box(box: Box) -> Box:
     facts["mistakes"] = (Problem(line=1, problem=TEXT, fix=TEXT),)
     facts["parts"] = (
         part(1, state=PartState.REFUSED, refusal=refusal, refused_at=STAMP),
-        part(2, state=PartState.IN_DOUBT, doubt=TEXT, candidates=(TEXT,), struck=(TEXT,), abandoned=(TEXT,)),
+        part(
+            2, state=PartState.IN_DOUBT, doubt=TEXT, candidates=(TEXT,), ruled_out=(TEXT,), abandoned=(TEXT,)
+        ),
         part(3, state=PartState.SUBMITTED, batch_id=TEXT, submitted_at=TEXT),
     )
     facts["decisions"] = (Decision(verb=TEXT, at=STAMP, by=TEXT, problem=TEXT, held_at=STAMP, batch_id=TEXT),)

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from batchbox.cli.status.nagios import check_health
-from batchbox.domain.job import Part
+from batchbox.domain.part import Part
 from batchbox.domain.states import JobState, PartState
 from batchbox.domain.timestamps import format_time
 from batchbox.ports.clock import SystemClock

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from batchbox.domain.job import Input, Output, Part, Problem, Refusal
+from batchbox.domain.part import Part
+from batchbox.domain.records import Input, Output, Problem, Refusal
 from batchbox.domain.states import JobState, PartState
 from batchbox.storage.local.manifest_files import write_manifest
 from tests.storage.support import JOB, make_manifest

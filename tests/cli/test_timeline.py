@@ -3,7 +3,9 @@
 from typing import Any
 
 from batchbox.cli.status.timeline import print_now, print_timeline
-from batchbox.domain.job import Decision, Input, Manifest, Part
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Decision, Input
 from batchbox.domain.states import JobState, PartState
 from batchbox.storage.local.hold import HoldReason
 from tests.storage.support import JOB, make_manifest

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from batchbox.cost.cost_report import write_cost_report
-from batchbox.domain.job import Decision, Estimate, Part, Tokens
+from batchbox.domain.part import Part
+from batchbox.domain.records import Decision, Estimate, Tokens
 from batchbox.domain.states import JobState, PartState
 from batchbox.reports.receipt import compose_receipt
 from batchbox.reports.receipt_model import Receipt

@@ -8,7 +8,7 @@ import pytest
 
 from batchbox.cost.amounts import NOTHING, add_estimates, estimate_job, format_usd, share
 from batchbox.cost.estimates import Estimator, Sample, count_tokens, pick
-from batchbox.domain.job import Estimate
+from batchbox.domain.records import Estimate
 from batchbox.domain.usage import PricedUsage
 from batchbox.formats.request_lines import Request
 from tests.support.values import make_part, read

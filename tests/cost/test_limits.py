@@ -6,7 +6,9 @@ import pytest
 
 from batchbox.cost.limits import Budget, BudgetLimits, SpendLedger, SpentTotals
 from batchbox.domain.backoff import Backoff
-from batchbox.domain.job import Estimate, Manifest, Part, Tokens
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Estimate, Tokens
 from batchbox.domain.states import PartState
 from batchbox.scheduling.actions import Submit, Withhold
 from batchbox.scheduling.plan import plan

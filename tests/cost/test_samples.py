@@ -7,7 +7,7 @@ import pytest
 
 from batchbox.cli.samples import SampleFile, find_samples
 from batchbox.domain.file_types import form_of
-from batchbox.domain.job import Problem
+from batchbox.domain.records import Problem
 from batchbox.engine.steps.conversion import Lines, write_lines
 from batchbox.formats.request_lines import Request, read_line
 from batchbox.settings.model import Settings

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from batchbox.domain.job import SCHEMA, Input, Intent, Manifest, Output, Problem, Refusal, Tokens
-from batchbox.domain.states import Event, IllegalTransitionError, JobState, PartState
+from batchbox.domain.job import SCHEMA, Manifest
+from batchbox.domain.records import Input, Intent, Output, Problem, Refusal, Tokens
+from batchbox.domain.states import IllegalTransitionError, JobState, PartState
 from tests.support.values import make_job, make_part
 
 FULL = make_job(
@@ -15,7 +16,7 @@ FULL = make_job(
         PartState.COLLECTED,
         attempt=2,
         intent=Intent(cursor=None, date="Wed, 01 Jan 2025 00:00:00 GMT"),
-        struck=("b-0",),
+        ruled_out=("b-0",),
         batch_id="b-1",
         submitted_at="2025-01-01T00:00:00Z",
         outcomes={"succeeded": 1, "pondered": 1},
@@ -103,7 +104,7 @@ def test_a_manifest_is_never_changed_in_place() -> None:
 def test_an_event_moves_a_part_and_brings_its_facts() -> None:
     """State and facts change in one value, the rest stays."""
     before = make_part(PartState.COMMITTED, attempt=3)
-    after = before.after(Event.ACCEPTED, batch_id="b-1", submitted_at="t")
+    after = before.accepted("b-1", "t")
     assert (after.state, after.batch_id, after.submitted_at) == (PartState.SUBMITTED, "b-1", "t")
     assert (after.attempt, after.nonce) == (3, before.nonce)
     assert (before.state, before.batch_id) == (PartState.COMMITTED, None)
@@ -111,26 +112,26 @@ def test_an_event_moves_a_part_and_brings_its_facts() -> None:
 
 def test_an_event_moves_a_job() -> None:
     """A job follows the same table, and takes its facts along."""
-    after = make_job(state=JobState.RUNNING).after(Event.FINISHED, status="succeeded")
+    after = make_job(state=JobState.RUNNING).finished("succeeded")
     assert (after.state, after.status) == (JobState.PUBLISHING, "succeeded")
 
 
 def test_what_the_table_forbids_no_manifest_can_say() -> None:
     """A part that nobody prepared cannot be committed, a done job not be published again."""
     with pytest.raises(IllegalTransitionError):
-        make_part(PartState.READY).after(Event.COMMIT)
+        make_part(PartState.READY).committed()
     with pytest.raises(IllegalTransitionError):
-        make_job(state=JobState.DONE).after(Event.PUBLISHED)
+        make_job(state=JobState.DONE).published()
 
 
 def test_a_part_takes_the_place_of_its_former_self() -> None:
     """One part is replaced, the others and their order stay, new generations come last."""
     again, more = make_part(number=2, generation=2), make_part(number=2, generation=3)
-    changed = FULL.part((2, 1)).after(Event.PROVEN, batch_id="b-3", candidates=())
+    changed = FULL.part((2, 1)).proven("b-3", "t")
     after = FULL.with_part(changed, again)
     assert [part.key for part in after.parts] == [(1, 1), (2, 1), (3, 2), (2, 2)]
     assert (after.part((2, 1)), after.part((2, 2))) == (changed, again)
-    prepared = again.after(Event.PREPARE)
+    prepared = again.prepared(Intent(cursor=None, date=""), "t")
     later = after.with_part(prepared, more)
     assert later.parts == (FULL.part((1, 1)), changed, FULL.part((3, 2)), prepared, more)
     assert len(FULL.parts) == 3

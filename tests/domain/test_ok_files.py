@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batchbox.domain.errors import InvalidFile
 from batchbox.domain.marker_files import is_answered_as, is_cancel, is_companion, is_ok, subject_of
-from batchbox.domain.ok_files import LARGEST, read_ok_file
+from batchbox.domain.ok_files import LARGEST, Confirmed, read_ok_file
 
 DIGEST = "ab" * 32
 OTHER = "cd" * 32
@@ -40,7 +40,7 @@ OTHER = "cd" * 32
 )
 def test_what_can_be_understood(content: str, said: dict[str, Any]) -> None:
     """Nothing, JSON, or the lines of sha256sum."""
-    assert read_ok_file(content.encode(), b"a.jsonl") == said
+    assert read_ok_file(content.encode(), b"a.jsonl") == Confirmed(**said)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_cannot_be_understood(content: str, problem: str) -> None:
 def test_no_content_breaks_it(content: bytes) -> None:
     """Whatever stands there is understood or refused."""
     with suppress(InvalidFile):
-        assert read_ok_file(content, b"a.jsonl").keys() <= {"lines", "bytes", "sha256"}
+        assert isinstance(read_ok_file(content, b"a.jsonl"), Confirmed)
 
 
 @pytest.mark.skipif(not which("sha256sum"), reason="needs sha256sum")
@@ -86,7 +86,7 @@ def test_what_sha256sum_prints(tmp_path: Path, name: str, arguments: list[str]) 
     command = ["sha256sum", *arguments, name, "other.jsonl"]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
     digest = hashlib.sha256(name.encode()).hexdigest()
-    assert read_ok_file(printed, name.encode()) == {"sha256": digest}
+    assert read_ok_file(printed, name.encode()) == Confirmed(sha256=digest)
 
 
 @pytest.mark.parametrize(

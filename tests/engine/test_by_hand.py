@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from batchbox.domain.job import Manifest, Output
+from batchbox.domain.job import Manifest
+from batchbox.domain.records import Output
 from batchbox.domain.states import JobState
 from batchbox_sandbox.remote import Sandbox
 from tests.engine.conftest import Start

@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from batchbox.domain.job import Problem
+from batchbox.domain.records import Problem
 from batchbox.engine.steps import read_requests
 from batchbox.engine.steps.ingest import measure
 from batchbox.engine.steps.read_requests import MISTAKES_KEPT, Reading

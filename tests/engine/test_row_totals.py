@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from batchbox.api.client import AnthropicApi
-from batchbox.domain.job import Tokens
+from batchbox.domain.records import Tokens
 from batchbox.domain.usage import Usage
 from batchbox.engine.steps.row_totals import RowTotals
 from batchbox.formats.row_checks import ResultRow

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from batchbox.domain.job import Problem
+from batchbox.domain.records import Problem
 from batchbox.formats.request_lines import Defaults, read_line
 from tests.support.values import DEFAULTS
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batchbox.domain.job import Problem
+from batchbox.domain.records import Problem
 from batchbox.formats.request_lines import read_line
 from tests.support.values import DEFAULTS, PARAMS, complain
 

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from batchbox.domain.job import Part
+from batchbox.domain.part import Part
 from batchbox.domain.states import HELD, PartState
 from tests.model.house import HOLD, OUT, WORK, BugError, House, Planner
 from tests.model.service import Move, Service

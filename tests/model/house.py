@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from batchbox.domain.batch import Batch
-from batchbox.domain.job import JobId, Manifest, Part
+from batchbox.domain.job import JobId, Manifest
 from batchbox.domain.operator_commands import Command, Verb, decide
+from batchbox.domain.part import Part
 from batchbox.domain.states import PartState
 from batchbox.engine.state_cache import StateCache
 from batchbox.ports.storage import Stored
 from batchbox.scheduling import actions, plan
-from batchbox.scheduling.actions import JobAction
 from batchbox.scheduling.view import Doubt, View
 from tests.model.effects import (
     DONE,
@@ -71,7 +71,7 @@ class House:
         self._runner = runner
         self._service = service
         self._planner = planner
-        self._due: dict[object, tuple[JobAction, ...]] = {}
+        self._due: dict[object, tuple[actions.JobAction, ...]] = {}
 
     def work(self, state: State) -> Iterator[Move]:
         """Yield everything that the daemon and time may do next."""
@@ -129,7 +129,7 @@ class House:
         elif stay.listed:
             memory.batches[batch_id] = show_batch(index, stay.ended, stay.canceled)
 
-    def _plan(self, state: State) -> tuple[JobAction, ...]:
+    def _plan(self, state: State) -> tuple[actions.JobAction, ...]:
         key = (state.jobs, state.waits, state.stays)
         if key not in self._due:
             view = self._recall(state).view(NOW, paused=False, doubt_seconds=SETTLE, slots=99)
@@ -137,7 +137,7 @@ class House:
             self._due[key] = tuple(action for action in due if not isinstance(action, actions.Poll))
         return self._due[key]
 
-    def _begin(self, state: State, action: JobAction) -> Iterator[Move]:
+    def _begin(self, state: State, action: actions.JobAction) -> Iterator[Move]:
         place = next(place for place, job in enumerate(state.jobs) if self._id(job) == action.job)
         job = state.jobs[place]
         label = f"begin {_show(action)}"
@@ -290,7 +290,7 @@ def _waits(memory: StateCache) -> tuple[Wait, ...]:
     return tuple(sorted(waits, key=lambda wait: wait[:2]))
 
 
-def _show(action: JobAction) -> str:
+def _show(action: actions.JobAction) -> str:
     part = getattr(action, "part", None)
     return f"{type(action).__name__} {action.job}{part[0] if part else ''}"
 

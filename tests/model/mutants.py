@@ -12,7 +12,8 @@ import pytest
 from batchbox.api import failures
 from batchbox.domain.batch import Batch
 from batchbox.domain.errors import BatchboxError, TryLater
-from batchbox.domain.job import Intent, Part
+from batchbox.domain.part import Part
+from batchbox.domain.records import Intent
 from batchbox.domain.states import TRANSITIONS, Event, PartState
 from batchbox.engine import dispatch
 from batchbox.engine.steps import resolve_unknown, submit
@@ -89,13 +90,13 @@ def _restart_as_ready(patch: pytest.MonkeyPatch) -> None:
 
 def _give_up_as_none_found(patch: pytest.MonkeyPatch) -> None:
     def give_up_candidates(ctx: Context, stored: Stored, key: PartKey, _batch_id: str) -> Stored:
-        part = stored.manifest.part(key).after(Event.NONE_FOUND)
+        part = stored.manifest.part(key).none_found()
         return ctx.spool.save(stored.manifest.with_part(part), stored.version)
 
     patch.setattr(dispatch, "give_up_candidates", give_up_candidates)
 
 
-def _strike_unread(patch: pytest.MonkeyPatch) -> None:
+def _rule_out_unread(patch: pytest.MonkeyPatch) -> None:
     is_ours = resolve_unknown.__dict__["_is_ours"]
 
     def read(api: Api, batch: Batch, nonce: str) -> bool:
@@ -111,14 +112,14 @@ def _adopt_unproven(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(resolve_unknown, "_is_ours", lambda _api, _batch, _nonce: True)
 
 
-def _strike_what_was_adopted(patch: pytest.MonkeyPatch) -> None:
+def _rule_out_what_was_adopted(patch: pytest.MonkeyPatch) -> None:
     """Take a batch that a person named by mistake for the last that could be ours."""
-    strike = resolve_unknown.__dict__["_strike"]
+    strike = resolve_unknown.__dict__["_rule_out"]
 
     def forget(ctx: Context, stored: Stored, part: Part, batch_id: str) -> object:
         return strike(ctx, stored, part.model_copy(update={"adopting": False}), batch_id)
 
-    patch.setattr(resolve_unknown, "_strike", forget)
+    patch.setattr(resolve_unknown, "_rule_out", forget)
 
 
 def _believe_the_last_look(patch: pytest.MonkeyPatch) -> None:
@@ -178,13 +179,13 @@ MUTANTS = [
         "adopted-unproven", Limits(strangers=1, deletions=1, has_adoptions=True), STRANGE, _adopt_unproven
     ),
     Mutant(
-        "adopted-and-struck",
+        "adopted-and-ruled-out",
         Limits(strangers=1, deletions=1, has_adoptions=True),
         TWICE,
-        _strike_what_was_adopted,
+        _rule_out_what_was_adopted,
     ),
     Mutant("restart-is-ready", ONE, TWICE, _restart_as_ready),
     Mutant("lost-sight-is-none-found", ALONE, TWICE, _give_up_as_none_found),
-    Mutant("struck-unread", ONE, TWICE, _strike_unread),
+    Mutant("ruled-out-unread", ONE, TWICE, _rule_out_unread),
     Mutant("cursor-of-the-future", Limits(strangers=1, deletions=1), TWICE, _date_the_cursor_wrongly),
 ]

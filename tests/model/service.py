@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchbox.domain.batch import Batch, Page
-from batchbox.domain.job import Part
+from batchbox.domain.part import Part
 from batchbox.domain.states import PartState
 from tests.model.effects import DONE, DOWN, EXPIRED, Ask
 from tests.model.world import STRANGER, Limits, Shelf, State, Stay, index_of, name_of, show_batch

@@ -19,7 +19,8 @@ import httpx2
 from batchbox.api.failures import explain_create
 from batchbox.domain.batch import Batch, Page
 from batchbox.domain.errors import BatchboxError, TryLater
-from batchbox.domain.job import JobId, Manifest, Part
+from batchbox.domain.job import JobId, Manifest
+from batchbox.domain.part import Part
 from batchbox.domain.usage import PricedUsage
 from batchbox.engine.dispatch import CancelAsked, JobGone, Looked, StepInput, perform
 from batchbox.engine.steps.context import Context

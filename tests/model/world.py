@@ -18,7 +18,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from batchbox.domain.batch import Batch
-from batchbox.domain.job import Input, JobId, Manifest, Owner, Part, SourceFile
+from batchbox.domain.job import JobId, Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Input, Owner, SourceFile
 from batchbox.domain.states import HELD, JobState, PartState
 from batchbox.formats.batch_body import HEAD, TAIL, write_items
 from batchbox.scheduling.actions import JobAction, PartKey
@@ -141,13 +143,13 @@ def _strip(part: Part) -> Part:
     facts |= {"prepared_at": None, "doubted_at": None, "refused_at": None}
     facts |= {"doubt": None, "refusal": None, "outcomes": {}, "usage": {}}
     if part.state in FORGETFUL:
-        facts |= {"intent": None, "struck": ()}
+        facts |= {"intent": None, "ruled_out": ()}
     return part.model_copy(update=facts)
 
 
 def _key(part: Part) -> tuple[object, ...]:
     intent = part.intent and (part.intent.cursor, part.intent.date)
-    facts = (part.key, part.state, part.nonce, intent, part.candidates, part.struck, part.batch_id)
+    facts = (part.key, part.state, part.nonce, intent, part.candidates, part.ruled_out, part.batch_id)
     return (*facts, part.adopting, part.abandoned, part.again, part.crc32)
 
 

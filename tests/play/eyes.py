@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchbox.domain.job import Manifest, Part
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
 from batchbox.domain.states import TRANSITIONS, PartState
 from batchbox.ports.storage import Stored
 from batchbox.storage.local.manifest_files import read_manifest

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.domain.job import Input, Manifest, Output, Part, Problem, Refusal, Tokens
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Input, Output, Problem, Refusal, Tokens
 from batchbox.domain.states import JobState, PartState
 from batchbox.reports.receipt import SENTENCES, compose_receipt, count_rows, status_of
 from tests.support.values import make_job, make_part

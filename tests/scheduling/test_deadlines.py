@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.domain.job import Intent, Manifest, Part
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Intent
 from batchbox.domain.states import PartState
 from batchbox.scheduling.deadlines import Deadline, find_deadlines
 from tests.support.values import make_job, make_part

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from batchbox.domain.batch import Batch
-from batchbox.domain.job import Manifest, SourceFile
+from batchbox.domain.job import Manifest
 from batchbox.domain.priorities import Priority
+from batchbox.domain.records import SourceFile
 from batchbox.domain.states import JobState, PartState
 from batchbox.scheduling.actions import CallOff, Collect, Ingest, Poll, Submit
 from batchbox.scheduling.due_cache import DueCache

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from batchbox.domain.job import Manifest, Owner, SourceFile
+from batchbox.domain.job import Manifest
 from batchbox.domain.output_names import show, stem_of
+from batchbox.domain.records import Owner, SourceFile
 from batchbox.domain.stability import InboxFile
 from batchbox.storage.local.local_spool import LocalSpool
 from tests.support.daemon import wait_for

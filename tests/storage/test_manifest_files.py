@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from batchbox.domain.errors import Damaged, Lost, Stop
-from batchbox.domain.job import SCHEMA, Input, Intent, Manifest, Output, Part, Problem, Refusal, Tokens
+from batchbox.domain.job import SCHEMA, Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Input, Intent, Output, Problem, Refusal, Tokens
 from batchbox.domain.states import JobState, PartState
 from batchbox.storage.local.manifest_files import read_manifest, replace_manifest, write_manifest
 from tests.storage.support import in_child, limit_files, make_manifest, names
@@ -49,7 +51,7 @@ def make_full_manifest() -> Manifest:
         crc32=15,
         intent=Intent(cursor="msgbatch_1", date="Thu, 01 Jan 2026 00:00:00 GMT"),
         candidates=("msgbatch_2",),
-        struck=("msgbatch_3", "msgbatch_4"),
+        ruled_out=("msgbatch_3", "msgbatch_4"),
         refusal=refusal,
         outcomes={"succeeded": 1},
         usage={"claude": Tokens(requests=1, cost_usd=1.25e-05), "other": Tokens(cost_usd=None)},

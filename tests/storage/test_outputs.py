@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batchbox.domain.job import Manifest, Output
+from batchbox.domain.job import Manifest
+from batchbox.domain.records import Output
 from batchbox.domain.states import JobState
 from batchbox.storage.local.local_spool import LocalSpool
 from batchbox.storage.local.manifest_files import read_manifest

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from batchbox.domain.errors import Damaged, Stop
+from batchbox.domain.job import SCHEMA
 from batchbox.domain.states import JobState
 from batchbox.readmodel.survey import Survey, find_jobs, survey
 from batchbox.reports.health import Health, WaitingFile
@@ -130,7 +131,7 @@ def test_held_jobs_beyond_those_told_in_full_are_counted(root: Path, spool: Loca
 def test_a_newer_manifest_stops_the_look(root: Path, spool: LocalSpool) -> None:
     """It says which version is needed."""
     take(spool)
-    write_manifest(spool.layout.job(JOB), make_manifest(schema_number=2))
+    write_manifest(spool.layout.job(JOB), make_manifest(schema_number=SCHEMA + 1))
     with pytest.raises(Stop, match="newer batchbox"):
         survey(root)
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from batchbox.api.client import AnthropicApi
 from batchbox.domain.file_types import form_of
-from batchbox.domain.job import Manifest, Part
+from batchbox.domain.job import Manifest
 from batchbox.domain.operator_commands import Command, Verb
+from batchbox.domain.part import Part
 from batchbox.engine.dispatch import start_thread
 from batchbox.engine.loop import Loop
 from batchbox.engine.mailbox import Hint, Mail, Mailbox

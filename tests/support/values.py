@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchbox.domain.batch import Batch
-from batchbox.domain.job import Input, Manifest, Owner, Part, Problem, SourceFile
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Input, Owner, Problem, SourceFile
 from batchbox.domain.states import JobState, PartState
 from batchbox.formats.request_lines import Defaults, Request, read_line
 

@@ -1,6 +1,6 @@
 """Store a spool as this version writes it, with jobs in every state, for those that come after.
 
-    python -m tests.upgrade.store tests/upgrade/schema-1.tar.gz
+    python -m tests.upgrade.store tests/upgrade/schema-2.tar.gz
 
 To be run once for each number of `SCHEMA` or `FORMAT`, before it is released. In the archive: `spool/`, as it
 is left by a daemon that was killed, and `api/NUMBER-ID.json`, the exact bytes of each batch the API took.

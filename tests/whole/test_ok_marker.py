@@ -1,6 +1,8 @@
 """`drop` where a marker is required: it vouches for what it drops."""
 
-from batchbox.domain.ok_files import read_ok_file
+import hashlib
+
+from batchbox.domain.ok_files import Confirmed, read_ok_file
 from tests.support.daemon import Box, request
 
 
@@ -21,7 +23,8 @@ def test_drop_puts_the_marker_where_it_is_required(box: Box) -> None:
         assert marker.exists() == is_there
         if not is_there:
             (box.root / "inbox" / "nightly" / "a.jsonl").unlink()
-    assert read_ok_file(marker.read_bytes(), b"a.jsonl").keys() == {"sha256"}
+    said = read_ok_file(marker.read_bytes(), b"a.jsonl")
+    assert said == Confirmed(sha256=hashlib.sha256(file.read_bytes()).hexdigest())
     assert box.command("run", "--until-idle").returncode == 0
     receipt = box.receipt("a", "nightly")
     assert receipt

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from batchbox.cli.init import STARTER
+from batchbox.domain.job import SCHEMA
 from batchbox.settings.model import Settings
 from batchbox.settings.queues import Queue
 from batchbox_sandbox.remote import Sandbox
@@ -73,7 +74,7 @@ def test_files_of_a_real_run_keep_to_their_schemas(box: Box, sandbox: Sandbox) -
 def test_a_schema_finds_what_is_wrong(box: Box) -> None:
     """A manifest of another number, a receipt with another status, or with a key too many."""
     schema = schema_of(box, "manifest")
-    assert "1 was expected" in complaints(schema, {"schema": 2})
+    assert f"{SCHEMA} was expected" in complaints(schema, {"schema": SCHEMA + 1})
     assert "'checksum' is a required property" in complaints(schema, {})
     schema = schema_of(box, "receipt")
     assert "'ended' is not one of" in " ".join(complaints(schema, {"status": "ended"}))

@@ -17,8 +17,8 @@ from batchbox.cost.amounts import write_estimate
 from batchbox.cost.estimates import Estimator
 from batchbox.domain.errors import BAD_SETTINGS, NO_SPOOL, NOT_ALL_WELL, InvalidFile, Stop, TryLater
 from batchbox.domain.file_types import FORMS, HIDDEN, form_of
-from batchbox.domain.job import Problem
 from batchbox.domain.output_names import show
+from batchbox.domain.records import Problem
 from batchbox.engine.steps.conversion import Lines, write_lines
 from batchbox.engine.steps.ingest import measure
 from batchbox.reports.check_result import count

@@ -4,7 +4,7 @@ from typing import Any
 
 from batchbox.api.prices import find_tiers, price_rows
 from batchbox.cost.estimates import APPROXIMATION, Estimator
-from batchbox.domain.job import Estimate
+from batchbox.domain.records import Estimate
 from batchbox.ports.clock import SystemClock
 
 

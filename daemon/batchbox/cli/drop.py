@@ -11,8 +11,8 @@ from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.text_layout import print_json, print_line, print_wrapped
 from batchbox.cli.vouching import vouch
 from batchbox.domain.errors import NOT_ALL_WELL
-from batchbox.domain.job import Problem
 from batchbox.domain.output_names import show
+from batchbox.domain.records import Problem
 from batchbox.ports.clock import SystemClock
 from batchbox.storage.local.dropping import DroppedPath, drop_file, find_notice, find_receipt
 from batchbox.storage.local.layout import Layout

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from functools import reduce
 from math import ceil, floor, log10
 
-from batchbox.domain.job import Estimate, Part
+from batchbox.domain.part import Part
+from batchbox.domain.records import Estimate
 
 CENT = 0.01
 FINEST = 10_000  # parts of a dollar that are told

@@ -5,7 +5,8 @@ from functools import reduce
 from typing import Any
 
 from batchbox.cost.amounts import estimate_job, format_usd
-from batchbox.domain.job import Estimate, Manifest, Tokens
+from batchbox.domain.job import Manifest
+from batchbox.domain.records import Estimate, Tokens
 from batchbox.domain.states import PartState
 
 

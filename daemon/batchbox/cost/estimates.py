@@ -25,7 +25,7 @@ import msgspec
 
 from batchbox.cost.amounts import NOTHING, add_estimates
 from batchbox.cost.price_modifiers import PriceModifier, find_modifier
-from batchbox.domain.job import Estimate
+from batchbox.domain.records import Estimate
 from batchbox.domain.usage import PricedUsage
 from batchbox.formats.batch_body import Json
 from batchbox.formats.request_lines import Request, read_number

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchbox.cost.amounts import estimate_job, format_maximum, name_unpriced
-from batchbox.domain.job import Estimate, JobId, Manifest, Part
+from batchbox.domain.job import JobId, Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Estimate
 from batchbox.domain.states import PartState
 
 NANO = 1e9  # sums are whole billionths of a dollar: what is taken off again leaves nothing behind

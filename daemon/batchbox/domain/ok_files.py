@@ -1,7 +1,8 @@
-"""Vouchers: what may stand in `NAME.jsonl.ok`. Pure."""
+"""What `NAME.jsonl.ok` may contain. Pure."""
 
 import json
 import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchbox.domain.errors import InvalidFile
@@ -21,8 +22,17 @@ _LINES = (  # sha256sum(1): as it prints by itself, with --tag, and a digest alo
 )
 
 
-def read_ok_file(data: bytes, subject: bytes) -> dict[str, Any]:
-    """Return what *data* says of the file called *subject*: any of `lines`, `bytes`, `sha256`.
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a marker says of its file; None where it says nothing."""
+
+    lines: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+
+
+def read_ok_file(data: bytes, subject: bytes) -> Confirmed:
+    """Return what *data* says of the file called *subject*.
 
     Raise `InvalidFile` if it cannot be understood.
     """
@@ -34,7 +44,7 @@ def read_ok_file(data: bytes, subject: bytes) -> dict[str, Any]:
     return _read_digests(text.splitlines(), subject.decode(errors="surrogateescape"))
 
 
-def _read_object(text: str) -> dict[str, Any]:
+def _read_object(text: str) -> Confirmed:
     try:
         found: dict[str, Any] = json.loads(text)
     except (ValueError, RecursionError):
@@ -44,10 +54,11 @@ def _read_object(text: str) -> dict[str, Any]:
         is_digest = key == "sha256" and isinstance(value, str) and re.fullmatch(_DIGEST, value)
         if not (is_count or is_digest):
             raise InvalidFile(f"says {json.dumps({key: value})[1:-1][:80]}, which means nothing here")
-    return found | ({"sha256": found["sha256"].lower()} if "sha256" in found else {})
+    said = Confirmed(**found)
+    return replace(said, sha256=said.sha256.lower()) if said.sha256 else said
 
 
-def _read_digests(lines: list[str], subject: str) -> dict[str, Any]:
+def _read_digests(lines: list[str], subject: str) -> Confirmed:
     matches = [next(filter(None, (form.fullmatch(line) for form in _LINES)), None) for line in lines]
     found = [(match["name"], match["sha256"].lower()) for match in matches if match]
     if len(found) < len(lines):
@@ -57,4 +68,4 @@ def _read_digests(lines: list[str], subject: str) -> dict[str, Any]:
         found = [one for one in found if one[0].rpartition("/")[2] in (subject, escaped)]
         if len({digest for _, digest in found}) != 1:
             raise InvalidFile(f"has {len(lines)} digests, and not one that is this file's by its name")
-    return {"sha256": found[0][1]} if found else {}
+    return Confirmed(sha256=found[0][1] if found else None)

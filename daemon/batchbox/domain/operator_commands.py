@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batchbox.domain.job import Decision, Intent, JobId, Manifest, Part
-from batchbox.domain.states import FINAL, HELD, TRANSITIONS, Event, JobState, PartState
+from batchbox.domain.job import JobId, Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.states import HELD, TRANSITIONS, Event, JobState, PartState
 
 STOPPABLE = HELD | {PartState.READY}
 
@@ -29,7 +30,6 @@ class Verb(StrEnum):
 FLAGS = {"PAUSE": "nothing is taken or sent", "DRAIN": "nothing new is taken"}  # files that stand there
 REPEATABLE = frozenset({Verb.CANCEL, Verb.HOLD})
 BACK = frozenset({Verb.RELEASE, Verb.RETRY})  # of what is held: look again, pay nothing twice
-DECISIONS_KEPT = 20  # of one job, the last
 
 _NAME = re.compile(rf"({'|'.join(Verb)})-(\d{{8}}T\d{{6}}Z-[0-9a-f]{{12}})(?:-([A-Za-z0-9_-]{{1,128}}))?")
 
@@ -64,57 +64,39 @@ def read_command(name: str) -> Command | None:
 def decide(job: Manifest, command: Command, at: str) -> Manifest:
     """Return *job* as a person wants it; *at* is the time of day, for people."""
     if command.verb is Verb.CANCEL:
-        return job.model_copy(update={"cancel_asked_at": job.cancel_asked_at or at})
+        return job.cancel_asked(at)
     if command.verb is Verb.RELEASE and job.excess:
-        job = job.model_copy(update={"approved_at": at})
+        job = job.approved(at)
     for part in job.parts:
         job = job.with_part(_decide_part(part, command))
     return job
 
 
-def note_decision(job: Manifest, decision: Decision) -> Manifest:
-    """Return *job* with what a person decided while it was held, for its story."""
-    return job.model_copy(update={"decisions": (*job.decisions, decision)[-DECISIONS_KEPT:]})
-
-
 def _decide_part(part: Part, command: Command) -> Part:
-    afresh = {"candidates": (), "struck": (), "adopting": False}
     if part.state not in HELD:
         return part
     if command.verb in BACK:
-        return part.after(Event.RELEASED, **afresh)
+        return part.released()
     if command.verb is Verb.RESUBMIT:
-        abandoned = (*part.abandoned, *filter(None, [part.batch_id]))
-        facts = {"batch_id": None, "submitted_at": None, "abandoned": abandoned}
-        return _give_up(part).after(Event.RESUBMITTED, **afresh, **facts)
+        return part.resubmitted()
     if part.state is PartState.UNDECIDED:
-        return part.after(Event.ADOPTED, **afresh | {"candidates": (command.batch_id,), "adopting": True})
+        return part.adopted(command.batch_id)
     return part
-
-
-def _give_up(part: Part) -> Part:
-    """Return *part* with its last attempt counted as one that was paid for, or may have been."""
-    began = part.prepared_at or part.submitted_at or ""
-    return part.model_copy(update={"given_up": (*part.given_up, began)})
 
 
 def doubt_copied(job: Manifest) -> Manifest:
     """Return *job* as it is in a copied spool: what was not sent when it was copied may have been since."""
     for part in job.parts:
-        doubted = part
-        if (part.state, Event.COPIED) in TRANSITIONS:
-            intent = part.intent or Intent(cursor=None, date="")
-            doubted = part.after(Event.COPIED, intent=intent, doubt="the spool was copied")
-        job = job.with_part(doubted.model_copy(update={"last": part.state not in FINAL}))
+        doubted = part.copied() if (part.state, Event.COPIED) in TRANSITIONS else part
+        job = job.with_part(doubted.marked_last())
     return job
 
 
 def call_off(job: Manifest) -> Manifest:
     """Return *job* with nothing left in it that could still be sent, or that waits for a person."""
     if job.state is JobState.TAKEN:
-        return job.after(Event.CALLED_OFF, status="canceled")
+        return job.called_off()
     for part in job.parts:
         if part.state in STOPPABLE:
-            ended = _give_up(part) if part.state in HELD else part
-            job = job.with_part(ended.after(Event.CALLED_OFF))
+            job = job.with_part(part.called_off())
     return job

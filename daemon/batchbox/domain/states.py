@@ -49,7 +49,7 @@ class Event(StrEnum):
     """What can happen to them."""
 
     PASSED = "passed"  # every line was checked and every body written
-    FOUND_WANTING = "found_wanting"  # mistakes in the file
+    REJECTED = "rejected"  # mistakes in the file
     FINISHED = "finished"  # every part has come to its end
     PUBLISHED = "published"
 
@@ -62,9 +62,9 @@ class Event(StrEnum):
     UNANSWERED = "unanswered"
     NONE_FOUND = "none_found"
     SOME_FOUND = "some_found"
-    STRUCK = "struck"  # a candidate turned out to be a stranger's, others are left
+    CANDIDATE_RULED_OUT = "candidate_ruled_out"  # it is a stranger's; others are left
     PROVEN = "proven"
-    LOST_SIGHT = "lost_sight"
+    CANDIDATES_LOST = "candidates_lost"  # none can be read any longer
     RESULTS_GONE = "results_gone"
     ROWS_COMPLETE = "rows_complete"
     COPIED = "copied"  # the spool was copied: another may have sent it
@@ -79,7 +79,7 @@ State = JobState | PartState
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (JobState.TAKEN, Event.PASSED): JobState.RUNNING,
-    (JobState.TAKEN, Event.FOUND_WANTING): JobState.PUBLISHING,
+    (JobState.TAKEN, Event.REJECTED): JobState.PUBLISHING,
     (JobState.TAKEN, Event.CALLED_OFF): JobState.PUBLISHING,
     (JobState.RUNNING, Event.FINISHED): JobState.PUBLISHING,
     (JobState.PUBLISHING, Event.PUBLISHED): JobState.DONE,
@@ -95,10 +95,10 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (PartState.PREPARED, Event.COPIED): PartState.IN_DOUBT,
     (PartState.IN_DOUBT, Event.NONE_FOUND): PartState.READY,
     (PartState.IN_DOUBT, Event.SOME_FOUND): PartState.CANDIDATES,
-    (PartState.CANDIDATES, Event.STRUCK): PartState.CANDIDATES,
+    (PartState.CANDIDATES, Event.CANDIDATE_RULED_OUT): PartState.CANDIDATES,
     (PartState.CANDIDATES, Event.NONE_FOUND): PartState.READY,
     (PartState.CANDIDATES, Event.PROVEN): PartState.SUBMITTED,
-    (PartState.CANDIDATES, Event.LOST_SIGHT): PartState.UNDECIDED,
+    (PartState.CANDIDATES, Event.CANDIDATES_LOST): PartState.UNDECIDED,
     (PartState.READY, Event.CALLED_OFF): PartState.CANCELED,
     (PartState.UNDECIDED, Event.RELEASED): PartState.IN_DOUBT,
     (PartState.UNDECIDED, Event.ADOPTED): PartState.CANDIDATES,

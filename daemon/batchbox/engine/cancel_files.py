@@ -9,7 +9,6 @@ What was dropped under the very name is meant before what only answers under it 
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import structlog
 
@@ -77,9 +76,6 @@ class CancelFiles:
             self._heeded.add(asking)
             self._named.add(asking)
 
-    def _facts(self, asking: InboxFile) -> dict[str, Any]:
-        return {"cancel_asked_at": self._ctx.stamp(), "cancel_asked_by": show(asking.name)}
-
     def _try_to_heed(self, asking: InboxFile, now: float, flag: WaitReason | None) -> WaitReason | None:
         self._stuck.discard(asking)
         try:
@@ -129,7 +125,7 @@ class CancelFiles:
         if job.job in self._memory.busy or job.state not in (JobState.TAKEN, JobState.RUNNING):
             return WaitReason(f"waits for a step of {job.job} to end", expected=True)
         version = self._memory.jobs[job.job].version
-        stored = self._ctx.spool.save(job.model_copy(update=self._facts(asking)), version)
+        stored = self._ctx.spool.save(job.cancel_asked(self._ctx.stamp(), show(asking.name)), version)
         self._memory.remember(stored, now)
         self._memory.backoffs.pop(job.job, None)
         self._note(job, asking)
@@ -137,7 +133,7 @@ class CancelFiles:
 
     def _ask_held(self, asking: InboxFile) -> None:
         for stored in self._find_held(asking):
-            self._roster.end_held(stored, self._facts(asking))
+            self._roster.end_held(stored, show(asking.name))
             self._note(stored.manifest, asking)
 
     def _find_held(self, asking: InboxFile) -> list[Stored]:

@@ -1,15 +1,14 @@
 """The roster: which jobs are under way, and what people ask to become of them."""
 
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
 from batchbox.domain.backoff import Backoff
 from batchbox.domain.errors import BatchboxError, Damaged, Lost, TryLater
-from batchbox.domain.job import Decision, JobId, Manifest
-from batchbox.domain.operator_commands import REPEATABLE, Command, Verb, decide, note_decision, read_command
+from batchbox.domain.job import JobId, Manifest
+from batchbox.domain.operator_commands import REPEATABLE, Command, Verb, decide, read_command
+from batchbox.domain.records import Decision
 from batchbox.domain.states import UNANSWERED, JobState, PartState
 from batchbox.engine.failures import note_failure
 from batchbox.engine.state_cache import StateCache
@@ -202,11 +201,11 @@ class Jobs:
         self._ctx.spool.bring_back(self._decide(stored.manifest, command, by), stored.version)
         return True
 
-    def end_held(self, stored: Stored, facts: Mapping[str, Any]) -> None:
-        """Take a held job back to be ended. *facts*: who asked for that and when, for its manifest."""
+    def end_held(self, stored: Stored, by: str) -> None:
+        """Take a held job back to be ended; *by*: the file that asked for it."""
         job = stored.manifest
         command = Command(Verb.CANCEL, job.job)
-        decided = self._decide(job, command, by=facts["cancel_asked_by"]).model_copy(update=facts)
+        decided = self._decide(job, command, by).cancel_asked(self._ctx.stamp(), by)
         self._ctx.spool.bring_back(decided, stored.version)
         self.take_up(job.job)
 
@@ -214,15 +213,13 @@ class Jobs:
         """Return a job that was held as a person wants it, under a name that is free."""
         at = self._ctx.stamp()
         problem, since = self._ctx.spool.why_held(job.job)
-        facts = {"verb": command.verb.value, "at": at, "by": by, "batch_id": command.batch_id or None}
-        decision = Decision(problem=problem, held_at=since, **facts)
-        return self._name_anew(note_decision(decide(job, command, at), decision))
+        verb, batch_id = command.verb.value, command.batch_id or None
+        decision = Decision(verb=verb, at=at, by=by, batch_id=batch_id, problem=problem, held_at=since)
+        return self._name_anew(decide(job, command, at).with_decision(decision))
 
     def _name_anew(self, job: Manifest) -> Manifest:
         """Return *job* under a name that nobody took while it was held; one that is sealed keeps its own."""
         if job.outputs:
             return job
         is_reserved = self._memory.reservations(but=job.job)
-        return job.model_copy(
-            update={"stem": choose_stem(self._ctx, job.source.queue, job.stem, is_reserved, own_names(job))}
-        )
+        return job.named(choose_stem(self._ctx, job.source.queue, job.stem, is_reserved, own_names(job)))

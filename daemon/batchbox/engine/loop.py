@@ -180,9 +180,10 @@ class Loop:
         self._rested = after + REST * (after - now)
 
     def _claim(self, incoming: InboxFile) -> None:
+        markers = self._intake.companions
         try:
-            facts = self._intake.companions.facts_of(incoming)
-            stored = claim(self._ctx, incoming, self.memory.reservations(), facts)
+            marker, by = markers.ok_marker_of(incoming), markers.canceled_by(incoming)
+            stored = claim(self._ctx, incoming, self.memory.reservations(), marker, by)
         except (TryLater, OSError) as error:
             self._intake.note_failure(incoming, str(error), getattr(error, "fix", ""), self._now())
             self._is_unsure = True  # it may be in work/ all the same

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from batchbox.domain.job import Problem
+from batchbox.domain.records import Problem
 from batchbox.domain.wire_ids import base_of
 from batchbox.formats.bad_line_records import read_reason
 from batchbox.formats.errors_file_lines import LINE_NUMBER, is_returned

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from batchbox.domain.job import JobId, Manifest, Output, Owner
+from batchbox.domain.job import JobId, Manifest
+from batchbox.domain.records import Output, Owner
 from batchbox.domain.stability import InboxFile, Inspection
 from batchbox.ports.side_stores import ArchiveStore, MarkerFileStore, NotificationStore
 

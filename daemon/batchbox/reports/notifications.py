@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from batchbox.domain.errors import BatchboxError
-from batchbox.domain.job import FrozenModel, JobId
+from batchbox.domain.job import JobId
+from batchbox.domain.records import FrozenModel
 
 Way = Literal["command", "url"]
 WAYS: tuple[Way, ...] = ("command", "url")

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from batchbox.domain.job import FrozenModel, Problem, Tokens
 from batchbox.domain.priorities import Priority
+from batchbox.domain.records import FrozenModel, Problem, Tokens
 
 
 class Counts(FrozenModel):

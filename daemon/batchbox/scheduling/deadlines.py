@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from batchbox.domain.job import Manifest, Part
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
 from batchbox.domain.states import UNANSWERED, PartState
 
 RETAINED = timedelta(days=29)

@@ -7,8 +7,9 @@ at a time, so that the windows in which a lost answer may have created a batch n
 from collections.abc import Iterator
 
 from batchbox.domain.backoff import Backoff
-from batchbox.domain.job import Manifest, Part
+from batchbox.domain.job import Manifest
 from batchbox.domain.operator_commands import STOPPABLE
+from batchbox.domain.part import Part
 from batchbox.domain.states import FINAL, HELD, JobState, PartState
 from batchbox.scheduling.actions import (
     Action,

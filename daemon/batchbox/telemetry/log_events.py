@@ -127,7 +127,7 @@ EVENTS = {
     "part.cleared": LogEvent("in doubt no more: it is no batch", ("job", "part")),
     "part.suspected": LogEvent("these batches may be it", ("job", "part", "candidates")),
     "part.proven": LogEvent("in doubt no more: it is this batch", ("job", "part", "batch")),
-    "part.struck": LogEvent("this batch is not it", ("job", "part", "batch")),
+    "part.candidate_ruled_out": LogEvent("a candidate is not this part", ("job", "part", "batch")),
     "part.undecided": LogEvent(
         "only a person can tell whether it is a batch", ("job", "part", "batch", "problem"), (ERROR,)
     ),

@@ -7,7 +7,7 @@ from batchbox.cli.compose.request_file import RequestFile
 from batchbox.cli.costs import begin_estimate, describe_estimate, price_requests
 from batchbox.cli.text_layout import clip, print_line, print_wrapped
 from batchbox.cost.amounts import write_estimate
-from batchbox.domain.job import Estimate, Problem
+from batchbox.domain.records import Estimate, Problem
 from batchbox.engine.steps.ingest import measure
 from batchbox.reports.check_result import count
 from batchbox.settings.model import Settings

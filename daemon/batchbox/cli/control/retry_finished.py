@@ -6,8 +6,9 @@ from batchbox.cli.control.send_command import print_sent
 from batchbox.cli.text_layout import print_wrapped
 from batchbox.cli.vouching import vouch
 from batchbox.domain.errors import BAD_SETTINGS, Stop
-from batchbox.domain.job import Manifest, Output
+from batchbox.domain.job import Manifest
 from batchbox.domain.output_names import errors_name
+from batchbox.domain.records import Output
 from batchbox.readmodel.survey import find_folder, find_jobs
 from batchbox.reports.check_result import count
 from batchbox.reports.receipt import count_rows

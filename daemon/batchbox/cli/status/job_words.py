@@ -3,7 +3,8 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from batchbox.domain.job import Manifest, Part
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
 from batchbox.domain.states import JobState, PartState
 from batchbox.reports.status_snapshot import DOING
 

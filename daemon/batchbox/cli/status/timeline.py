@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 from batchbox.cli.status.job_words import describe, moment
 from batchbox.cost.amounts import estimate_job, write_estimate
-from batchbox.domain.job import Decision, Manifest, Part
+from batchbox.domain.job import Manifest
+from batchbox.domain.part import Part
+from batchbox.domain.records import Decision
 from batchbox.domain.states import UNANSWERED, JobState
 from batchbox.domain.timestamps import format_time
 from batchbox.reports.check_result import count
@@ -99,8 +101,8 @@ def _round(stamp: str | None) -> str | None:
 def _tell_doubt(part: Part) -> Iterator[str]:
     if part.candidates:
         yield f"may be it: {', '.join(part.candidates)}"
-    if part.struck:
-        yield f"was not it: {', '.join(part.struck)}"
+    if part.ruled_out:
+        yield f"was not it: {', '.join(part.ruled_out)}"
 
 
 def _tell_rows(label: str, part: Part) -> TimelineEntry:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from batchbox.domain.errors import Damaged
-from batchbox.domain.job import Part
+from batchbox.domain.part import Part
 from batchbox.formats.batch_body import GLUE, HEAD, TAIL, Item, read_item, write_items
 
 

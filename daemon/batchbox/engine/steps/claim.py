@@ -1,22 +1,20 @@
 """Claim: a file of the inbox becomes a job."""
 
 import base64
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 
-from batchbox.domain.job import Manifest, SourceFile
+from batchbox.domain.job import Manifest
 from batchbox.domain.output_names import free_stem, held_name, show, stem_of
 from batchbox.domain.priorities import asked_by
+from batchbox.domain.records import OkMarker, SourceFile
 from batchbox.domain.stability import InboxFile
 from batchbox.engine.steps.context import Context
 from batchbox.ports.storage import Stored
 
 JOB_ENTROPY = 6
 NANO = 1e9
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 NONE = frozenset[str]()
 
 log = structlog.get_logger()
@@ -26,11 +24,12 @@ def claim(
     ctx: Context,
     incoming: InboxFile,
     is_reserved: Callable[[str, str], bool],
-    facts: Mapping[str, Any] = NOTHING,
+    ok_marker: OkMarker | None = None,
+    cancel_asked_by: str = "",
 ) -> Stored | None:
     """Take *incoming*; None if it was gone. *is_reserved*: whether a job has that queue and stem.
 
-    *facts*: what its manifest says from the beginning, besides.
+    *ok_marker* confirms it; *cancel_asked_by* is the file that wants it canceled.
     """
     taken = ctx.spool.lease.taken
     job = f"{ctx.clock.now():%Y%m%dT%H%M%SZ}-{ctx.entropy(JOB_ENTROPY).hex()}"
@@ -41,19 +40,14 @@ def claim(
         epoch=taken.epoch,
         owner=taken.owner,
         job=job,
-        source=SourceFile(
-            name=show(incoming.name),
-            name_b64=base64.b64encode(incoming.name).decode(),
-            queue=incoming.queue,
-            size=incoming.size,
-            inode=incoming.inode,
-            mtime_ns=incoming.mtime_ns,
-        ),
+        source=_describe(incoming),
         stem=choose_stem(ctx, incoming.queue, stem, is_reserved),
         priority=rules.priority_of(incoming.name),
         priority_asked=asked_by(incoming.name),
         taken_at=ctx.stamp(),
-        **facts,
+        ok_marker=ok_marker,
+        cancel_asked_at=ctx.stamp() if cancel_asked_by else None,
+        cancel_asked_by=cancel_asked_by,
     )
     stored = ctx.spool.take(incoming, manifest)
     if stored:
@@ -61,6 +55,17 @@ def claim(
         told = {"file": manifest.source.name, "queue": incoming.queue, "bytes": incoming.size}
         log.info("job.taken", job=job, **told, waited=round(waited, 3))
     return stored
+
+
+def _describe(incoming: InboxFile) -> SourceFile:
+    return SourceFile(
+        name=show(incoming.name),
+        name_b64=base64.b64encode(incoming.name).decode(),
+        queue=incoming.queue,
+        size=incoming.size,
+        inode=incoming.inode,
+        mtime_ns=incoming.mtime_ns,
+    )
 
 
 def choose_stem(
@@ -80,4 +85,4 @@ def rename(ctx: Context, job: Manifest, is_reserved: Callable[[str, str], bool])
     if not ctx.spool.is_taken(job.source.queue, job.stem, own_names(job)):
         return job
     stem = choose_stem(ctx, job.source.queue, job.stem, is_reserved, own_names(job))
-    return job.model_copy(update={"stem": stem})
+    return job.named(stem)

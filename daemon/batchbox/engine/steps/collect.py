@@ -8,8 +8,8 @@ import structlog
 from batchbox.cost.amounts import share
 from batchbox.domain.batch import Batch
 from batchbox.domain.errors import Gone, TryLater
-from batchbox.domain.job import JobId, Part
-from batchbox.domain.states import Event
+from batchbox.domain.job import JobId
+from batchbox.domain.part import Part
 from batchbox.domain.wire_ids import NONCE_BYTES, format_nonce, unmark
 from batchbox.engine.steps.batch_body_file import BodyWriter, read_items
 from batchbox.engine.steps.context import Context, body_name, index_name, places_name, rows_name
@@ -28,22 +28,21 @@ def collect(ctx: Context, stored: Stored, key: PartKey, batch: Batch) -> Stored:
     """Fetch and check the rows; send the service's failures out again. Raise `TryLater` if incomplete."""
     job, part = stored.manifest, stored.manifest.part(key)
     try:
-        tally, places_crc32 = _fetch(ctx, job.job, part, batch)
+        tally, offsets_crc32 = _fetch(ctx, job.job, part, batch)
     except Gone as gone:
         log.error("part.gone", job=job.job, part=part.label, batch=batch.id, problem=gone.problem)
-        lost = part.after(Event.RESULTS_GONE, doubt=gone.problem)
+        lost = part.results_gone(gone.problem)
         return ctx.spool.save(job.with_part(lost), stored.version)
     goes_on = part.generation < ctx.settings.max_attempts and not (part.last or job.cancel_asked_at)
     again = frozenset(tally.again) if goes_on else frozenset()
     more = (_write_next(ctx, job.job, part, again),) if again else ()
-    done = part.after(
-        Event.ROWS_COMPLETE,
+    done = part.rows_complete(
         outcomes=tally.final_outcomes(bool(again)),
         again=len(again),
         usage=tally.usage(),
-        places_crc32=places_crc32,
+        offsets_crc32=offsets_crc32,
         ended_at=batch.ended_at,
-        collected_at=ctx.stamp(),
+        at=ctx.stamp(),
     )
     saved = ctx.spool.save(job.with_part(done, *more), stored.version)
     log.info(
@@ -132,5 +131,5 @@ def _write_next(ctx: Context, job: JobId, part: Part, again: frozenset[int]) -> 
             if number in again:
                 body.write([(unmark(wire_id, part.nonce) or "", params)])
         crc32 = body.close()
-    facts = {"estimate": share(part.estimate, fresh.requests, part.requests)}
-    return fresh.model_copy(update=facts | {"bytes": body.size, "crc32": crc32, "index_crc32": index.crc32})
+    written = fresh.written(fresh.requests, body.size, crc32, index.crc32)
+    return written.estimated(share(part.estimate, fresh.requests, part.requests))

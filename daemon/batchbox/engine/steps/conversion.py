@@ -11,8 +11,9 @@ from typing import BinaryIO, Literal
 
 from batchbox.domain.errors import InvalidFile
 from batchbox.domain.file_types import Form, strip_ending
-from batchbox.domain.job import Input, Manifest
+from batchbox.domain.job import Manifest
 from batchbox.domain.output_names import show
+from batchbox.domain.records import Input
 from batchbox.engine.admission import ROOM_FACTOR
 from batchbox.engine.steps.context import LINES, REQUEST, Context
 from batchbox.engine.steps.free_space import explain_shortage
@@ -54,7 +55,7 @@ def describe_dropped(ctx: Context, job: Manifest, found: Input) -> Input:
     if job.source.form.is_plain:
         return found
     size, sha256 = ctx.spool.describe(job.job, REQUEST)
-    return found.model_copy(update={"bytes": size, "sha256": sha256})
+    return found.of_file(size, sha256)
 
 
 class Lines:

@@ -11,7 +11,9 @@ from itertools import islice
 
 from batchbox.cost.estimates import APPROXIMATION, Estimator, Sample, pick
 from batchbox.domain.errors import TryLater
-from batchbox.domain.job import Estimate, JobId, Part
+from batchbox.domain.job import JobId
+from batchbox.domain.part import Part
+from batchbox.domain.records import Estimate
 from batchbox.engine.steps.context import Context, body_name
 from batchbox.formats.batch_body import read_item
 
@@ -45,7 +47,7 @@ def estimate_parts(
     sample, how = Sample(), APPROXIMATION
     if count:
         sample, how = _ask(ctx, job, [one.part for one in written], count)
-    parts = (one.part.model_copy(update={"estimate": _price(ctx, one.sum, sample)}) for one in written)
+    parts = (one.part.estimated(_price(ctx, one.sum, sample)) for one in written)
     return tuple(parts), how
 
 

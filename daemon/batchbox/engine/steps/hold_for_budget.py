@@ -14,8 +14,9 @@ import structlog
 
 from batchbox.cost.limits import LimitExceeded
 from batchbox.domain.errors import TryLater
-from batchbox.domain.job import HoldNotice, Manifest
+from batchbox.domain.job import Manifest
 from batchbox.domain.output_names import held_name
+from batchbox.domain.records import HoldNotice
 from batchbox.engine.steps.claim import choose_stem, rename
 from batchbox.engine.steps.context import Context
 from batchbox.engine.steps.notify import announce_held
@@ -38,12 +39,12 @@ def hold_for_budget(
     """Put a job aside, and tell its producer so under a name of its own."""
     reason, before = "; ".join(map(str, excess)), stored.manifest
     job = rename(ctx, before, is_reserved)
-    notice = job.told
+    notice = job.hold_notice
     was_told = notice is not None and (job.excess, notice.stem) == (reason, job.stem)
     if notice is None or not was_told:
         free = choose_stem(ctx, job.source.queue, job.stem, is_reserved)
         notice = HoldNotice(name=held_name(free), number=notice.number + 1 if notice else 1, stem=job.stem)
-    stored = ctx.spool.save(job.model_copy(update={"excess": reason, "told": notice}), stored.version)
+    stored = ctx.spool.save(job.held_for(reason, notice), stored.version)
     if not _tell(ctx, stored.manifest, notice.name, excess) and not was_told:
         ctx.spool.save(before, stored.version)  # what lies there is not its own
         problem = f"outbox/{notice.name} appeared while the job was being put aside"

@@ -13,10 +13,11 @@ import structlog
 
 from batchbox.cost.estimates import Estimator
 from batchbox.domain.errors import InvalidFile, TryLater
-from batchbox.domain.job import Input, Manifest, Part, Problem
+from batchbox.domain.job import Manifest
 from batchbox.domain.marker_files import is_cancel
+from batchbox.domain.part import Part
+from batchbox.domain.records import Input, Problem
 from batchbox.domain.stability import InboxFile, Writer
-from batchbox.domain.states import Event
 from batchbox.domain.wire_ids import NONCE_BYTES, format_nonce
 from batchbox.engine.cancel_files import explain_idle
 from batchbox.engine.steps.batch_body_file import BodyWriter
@@ -84,9 +85,9 @@ def _reject(ctx: Context, stored: Stored, unfit: InvalidFile) -> Stored:
     mistake = Problem(line=unfit.line, problem=unfit.problem, fix=unfit.fix)
     _warn_rejected(job, 1)
     size, sha256 = ctx.spool.describe(job.job, REQUEST)
-    news = {"checked_at": ctx.stamp(), "mistakes": (mistake,), "mistakes_total": 1}
-    news |= {"input": Input(requests=0, bytes=size, sha256=sha256)}
-    return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
+    found = Input(requests=0, bytes=size, sha256=sha256)
+    rejected = job.rejected(found=found, problems=(mistake,), total=1, at=ctx.stamp())
+    return ctx.spool.save(rejected, stored.version)
 
 
 def _warn_rejected(job: Manifest, mistakes: int) -> None:
@@ -112,25 +113,24 @@ def _settle(ctx: Context, stored: Stored) -> tuple[Stored, InboxFile]:
 
 def _note_source(ctx: Context, stored: Stored, seen: InboxFile) -> Stored:
     """Put down which file it is, if that is another one than was known."""
-    source = stored.manifest.source
-    facts = {"inode": seen.inode, "size": seen.size, "mtime_ns": seen.mtime_ns}
-    if source.model_copy(update=facts) == source:
+    known = stored.manifest.source
+    source = known.seen_as(seen.inode, seen.size, seen.mtime_ns)
+    if source == known:
         return stored
-    changed = stored.manifest.model_copy(update={"source": source.model_copy(update=facts)})
-    return ctx.spool.save(changed, stored.version)
+    return ctx.spool.save(stored.manifest.with_source(source), stored.version)
 
 
 def _conclude(
     ctx: Context, stored: Stored, reading: Reading, written: tuple[EstimatedPart, ...], rules: QueueRules
 ) -> Stored:
     found = describe_dropped(ctx, stored.manifest, reading.conclude())
-    news = {"input": found, "checked_at": ctx.stamp()}
-    news |= {"mistakes": tuple(reading.mistakes), "mistakes_total": reading.mistakes_total}
+    problems, total = tuple(reading.mistakes), reading.mistakes_total
     job, parts = stored.manifest, [one.part for one in written]
-    if reading.mistakes_total and (not rules.skips_bad_lines or not parts):
+    if total and (not rules.skips_bad_lines or not parts):
         _give_back(ctx, job, written)
-        _warn_rejected(job, reading.mistakes_total)
-        return ctx.spool.save(job.after(Event.FOUND_WANTING, **news), stored.version)
+        _warn_rejected(job, total)
+        rejected = job.rejected(found=found, problems=problems, total=total, at=ctx.stamp())
+        return ctx.spool.save(rejected, stored.version)
     log.info(
         "job.checked",
         job=job.job,
@@ -141,8 +141,15 @@ def _conclude(
         bytes=sum(part.bytes for part in parts),
     )
     estimated, how = estimate_parts(ctx, job.job, written, rules.count_requests)
-    news |= {"parts": estimated, "estimated_by": how, "betas": rules.betas}
-    return ctx.spool.save(job.after(Event.PASSED, **news), stored.version)
+    checked = job.with_betas(rules.betas).checked(
+        found=found,
+        problems=problems,
+        total=total,
+        parts=estimated,
+        estimated_by=how,
+        at=ctx.stamp(),
+    )
+    return ctx.spool.save(checked, stored.version)
 
 
 def _read(
@@ -223,8 +230,8 @@ def _write_part(
             if beyond:
                 break
         crc32 = body.close()
-    facts = {"requests": packer.requests, "bytes": packer.size, "crc32": crc32, "index_crc32": index.crc32}
-    return EstimatedPart(part.model_copy(update=facts), reckoning), beyond
+    part = part.written(packer.requests, packer.size, crc32, index.crc32)
+    return EstimatedPart(part, reckoning), beyond
 
 
 def measure(

@@ -8,10 +8,11 @@ import msgspec
 import structlog
 
 from batchbox.domain.errors import TryLater
-from batchbox.domain.job import Manifest, Output
+from batchbox.domain.job import Manifest
 from batchbox.domain.marker_files import is_cancel
 from batchbox.domain.output_names import answers_name, errors_name, receipt_name, rejected_name, results_name
-from batchbox.domain.states import Event, JobState
+from batchbox.domain.records import Output, OutputFolder
+from batchbox.domain.states import JobState
 from batchbox.engine.steps.claim import rename
 from batchbox.engine.steps.context import REQUEST, Context
 from batchbox.engine.steps.notify import announce_receipt
@@ -62,13 +63,12 @@ def _finish(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
         outputs.append(describe(ctx, job, "outbox", errors_name(job.stem), ERRORS))
     else:
         ctx.spool.discard(job.job, [ERRORS])
-    return _seal(ctx, stored, job.after(Event.FINISHED, status=status_of(job)), outputs)
+    return _seal(ctx, stored, job.finished(status_of(job)), outputs)
 
 
 def _refuse(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool]) -> Stored:
     remove_marker(ctx, stored.manifest)
-    job = rename(ctx, stored.manifest, is_reserved)
-    job = job.model_copy(update={"status": job.status or "rejected"})
+    job = rename(ctx, stored.manifest, is_reserved).refused()
     refused = rejected_name(job.stem, job.source.form.ending)
     outputs = [] if is_cancel(job.source.exact_name) else [describe(ctx, job, "rejected", refused, REQUEST)]
     return _seal(ctx, stored, job, outputs)
@@ -76,23 +76,21 @@ def _refuse(ctx: Context, stored: Stored, is_reserved: Callable[[str, str], bool
 
 def _seal(ctx: Context, stored: Stored, job: Manifest, outputs: list[Output]) -> Stored:
     """Write the receipt, and make every name, size and digest durable before the first rename."""
-    sealed = job.model_copy(update={"published_at": ctx.stamp(), "outputs": tuple(outputs)})
+    sealed = job.sealed(outputs, ctx.stamp())
     with ctx.spool.create(job.job, RECEIPT) as file:
         file.write(msgspec.json.format(msgspec.json.encode(compose_receipt(sealed)), indent=2) + b"\n")
     receipt = describe(ctx, job, "outbox", receipt_name(job.stem), RECEIPT)
-    return ctx.spool.save(sealed.model_copy(update={"outputs": (*outputs, receipt)}), stored.version)
+    return ctx.spool.save(sealed.with_receipt(receipt), stored.version)
 
 
-def describe(ctx: Context, job: Manifest, folder: str, name: str, source: str) -> Output:
+def describe(ctx: Context, job: Manifest, folder: OutputFolder, name: str, source: str) -> Output:
     """Return the output that *source* is to become, with its size and digest."""
     return _output(folder, name, source, ctx.spool.describe(job.job, source))
 
 
-def _output(folder: str, name: str, source: str, found: tuple[int, str]) -> Output:
+def _output(folder: OutputFolder, name: str, source: str, found: tuple[int, str]) -> Output:
     size, sha256 = found
-    return Output.model_validate(
-        {"folder": folder, "name": name, "source": source, "size": size, "sha256": sha256}
-    )
+    return Output(folder=folder, name=name, source=source, size=size, sha256=sha256)
 
 
 def _put_out(ctx: Context, stored: Stored) -> Stored:
@@ -108,4 +106,4 @@ def _put_out(ctx: Context, stored: Stored) -> Stored:
     seconds = max(0.0, (ctx.clock.now() - datetime.fromisoformat(job.taken_at)).total_seconds())
     size = sum(output.size for output in job.outputs if output.folder == "outbox")
     log.info("job.published", job=job.job, **facts, rows=count_rows(job), bytes=size, seconds=round(seconds))
-    return ctx.spool.save(job.after(Event.PUBLISHED), stored.version)
+    return ctx.spool.save(job.published(), stored.version)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import structs
 
 from batchbox.domain.errors import InvalidFile
-from batchbox.domain.job import Input, Problem
+from batchbox.domain.records import Input, Problem
 from batchbox.formats.batch_body import FRAME, fits_alone, size_of
 from batchbox.formats.errors_file_lines import find_origin
 from batchbox.formats.local_files import Fetch, embed, may_name_files

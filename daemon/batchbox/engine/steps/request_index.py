@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from batchbox.domain.errors import Damaged
-from batchbox.domain.job import Part
+from batchbox.domain.part import Part
 from batchbox.formats.request_lines import Request
 
 

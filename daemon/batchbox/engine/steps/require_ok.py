@@ -5,13 +5,13 @@ has left, or that was meant for an earlier file of that name, vouches for nothin
 """
 
 import base64
-from typing import Any
 
 from batchbox.domain.errors import InvalidFile
-from batchbox.domain.job import Manifest, OkMarker
+from batchbox.domain.job import Manifest
 from batchbox.domain.marker_files import is_cancel, is_ok, subject_of
-from batchbox.domain.ok_files import CONTENT_FIX, read_ok_file
+from batchbox.domain.ok_files import CONTENT_FIX, Confirmed, read_ok_file
 from batchbox.domain.output_names import show
+from batchbox.domain.records import OkMarker
 from batchbox.domain.stability import InboxFile, Sightings, WaitReason, Writer
 from batchbox.engine.steps.context import REQUEST, Context
 
@@ -61,13 +61,14 @@ class MarkerFiles:
         """Say whether nobody needs to wait for more of it: it is vouched for, or wanted no more."""
         return incoming.place in self._asking or incoming.place in self._vouchers
 
-    def facts_of(self, incoming: InboxFile) -> dict[str, Any]:
-        """Return what the manifest of a file that is about to be taken says of all this."""
-        asking, voucher = self._asking.get(incoming.place), self._vouchers.get(incoming.place)
-        facts: dict[str, Any] = {"voucher": voucher} if voucher else {}
-        if asking:
-            facts |= {"cancel_asked_at": self._ctx.stamp(), "cancel_asked_by": show(asking.name)}
-        return facts
+    def ok_marker_of(self, incoming: InboxFile) -> OkMarker | None:
+        """Return the marker that confirms a file that is about to be taken."""
+        return self._vouchers.get(incoming.place)
+
+    def canceled_by(self, incoming: InboxFile) -> str:
+        """Return the name of the file that wants *incoming* canceled; empty if there is none."""
+        asking = self._asking.get(incoming.place)
+        return show(asking.name) if asking else ""
 
     def _requires(self, queue: str) -> bool:
         if queue not in self._required:
@@ -92,25 +93,34 @@ class MarkerFiles:
 
 
 def _vouch(marker: InboxFile, incoming: InboxFile, data: bytes) -> OkMarker:
-    facts: dict[str, Any] = {"name_b64": base64.b64encode(marker.name).decode()}
-    facts |= {"inode": marker.inode, "ctime_ns": marker.ctime_ns}
-    facts |= {"size": incoming.size, "mtime_ns": incoming.mtime_ns}
+    said, problem = Confirmed(), ""
     try:
-        return OkMarker(**facts, **read_ok_file(data, incoming.name))
-    except InvalidFile as unfit:
-        return OkMarker(**facts, problem=unfit.problem)
+        said = read_ok_file(data, incoming.name)
+    except InvalidFile as invalid:
+        problem = invalid.problem
+    return OkMarker(
+        name_b64=base64.b64encode(marker.name).decode(),
+        inode=marker.inode,
+        ctime_ns=marker.ctime_ns,
+        size=incoming.size,
+        mtime_ns=incoming.mtime_ns,
+        lines=said.lines,
+        bytes=said.bytes,
+        sha256=said.sha256,
+        problem=problem,
+    )
 
 
 def remove_marker(ctx: Context, job: Manifest) -> None:
     """Take the marker that vouched for the file of *job* out of the inbox, as far as it is still that one."""
-    if one := job.voucher:
+    if one := job.ok_marker:
         name = base64.b64decode(one.name_b64)
         ctx.spool.companions.remove(job.source.queue, name, one.inode, one.ctime_ns)
 
 
 def require_ok(ctx: Context, job: Manifest) -> None:
     """Raise `InvalidFile` unless the file that was taken is the one that its marker vouches for."""
-    voucher = job.voucher
+    voucher = job.ok_marker
     if not voucher:
         return
     name = show(base64.b64decode(voucher.name_b64))
@@ -128,9 +138,9 @@ def require_ok(ctx: Context, job: Manifest) -> None:
 
 def require_lines(job: Manifest, lines: int) -> None:
     """Raise `InvalidFile` unless the file has as many lines as its marker says."""
-    if job.voucher and job.voucher.lines not in (None, lines):
-        name = show(base64.b64decode(job.voucher.name_b64))
-        raise InvalidFile(f"{name} says {job.voucher.lines:,} lines, the file has {lines:,}", FIX)
+    if job.ok_marker and job.ok_marker.lines not in (None, lines):
+        name = show(base64.b64decode(job.ok_marker.name_b64))
+        raise InvalidFile(f"{name} says {job.ok_marker.lines:,} lines, the file has {lines:,}", FIX)
 
 
 FIX = "nothing of it was sent: drop the whole file again, then its marker"

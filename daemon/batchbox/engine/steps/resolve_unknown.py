@@ -10,8 +10,9 @@ import structlog
 
 from batchbox.domain.batch import Batch
 from batchbox.domain.errors import NOTHING_TO_DO, BatchboxError, Gone, TryLater
-from batchbox.domain.job import Intent, Part
-from batchbox.domain.states import Event, PartState
+from batchbox.domain.part import Part
+from batchbox.domain.records import Intent
+from batchbox.domain.states import PartState
 from batchbox.domain.wire_ids import unmark
 from batchbox.engine.steps.collect import is_past
 from batchbox.engine.steps.context import Context
@@ -33,21 +34,21 @@ def recover(ctx: Context, stored: Stored, key: PartKey) -> Stored:
     """Put a part that nobody is sending where it belongs: nothing left this host, or in doubt."""
     part = stored.manifest.part(key)
     if part.state is PartState.PREPARED:
-        return _become(ctx, stored, part, Event.NOT_SENT)
+        return _save(ctx, stored, part.not_sent())
     reason = "the process ended before the answer came"
     log.warning("part.doubted", job=stored.manifest.job, part=part.label, problem=reason)
-    return _become(ctx, stored, part, Event.UNANSWERED, doubt=reason, doubted_at=ctx.stamp())
+    return _save(ctx, stored, part.unanswered(reason, ctx.stamp()))
 
 
-def _become(ctx: Context, stored: Stored, part: Part, event: Event, **facts: object) -> Stored:
-    return ctx.spool.save(stored.manifest.with_part(part.after(event, **facts)), stored.version)
+def _save(ctx: Context, stored: Stored, part: Part) -> Stored:
+    return ctx.spool.save(stored.manifest.with_part(part), stored.version)
 
 
 def look(ctx: Context, part: Part, owned: frozenset[str]) -> frozenset[str]:
     """Return the batches that may be *part*: newer than its cursor, of its size, nobody else's."""
     if part.intent is None:
         raise TryLater("a part in doubt has no intent")
-    known = owned | {*part.struck, part.intent.cursor}
+    known = owned | {*part.ruled_out, part.intent.cursor}
     newer = _list_newer(ctx.api, part.intent)
     return frozenset(
         batch.id for batch in newer if batch.total in (part.requests, None) and batch.id not in known
@@ -97,13 +98,13 @@ def judge(ctx: Context, stored: Stored, key: PartKey, found: frozenset[str]) -> 
     facts = {"job": stored.manifest.job, "part": part.label}
     if not found:
         log.info("part.cleared", **facts)
-        return _become(ctx, stored, part, Event.NONE_FOUND)
+        return _save(ctx, stored, part.none_found())
     log.info("part.suspected", **facts, candidates=sorted(found))
-    return _become(ctx, stored, part, Event.SOME_FOUND, candidates=tuple(sorted(found)))
+    return _save(ctx, stored, part.some_found(found))
 
 
 def prove(ctx: Context, stored: Stored, key: PartKey, batches: tuple[Batch, ...]) -> Stored:
-    """Read the rows of each of *batches* until one carries our nonce; strike the others.
+    """Read the rows of each of *batches* until one carries our nonce; rule out the others.
 
     One that cannot be read must not hide another that is ours, so the failure is raised last.
     """
@@ -118,10 +119,9 @@ def prove(ctx: Context, stored: Stored, key: PartKey, batches: tuple[Batch, ...]
         told = {"job": stored.manifest.job, "part": part.label, "batch": batch.id}
         if is_ours:
             log.info("part.proven", **told)
-            facts = {"submitted_at": batch.created_at, "candidates": (), "adopting": False}
-            return _become(ctx, stored, part, Event.PROVEN, batch_id=batch.id, **facts)
-        log.info("part.struck", **told)
-        stored = _strike(ctx, stored, part, batch.id)
+            return _save(ctx, stored, part.proven(batch.id, batch.created_at))
+        log.info("part.candidate_ruled_out", **told)
+        stored = _rule_out(ctx, stored, part, batch.id)
     left = {batch for batch in batches if batch.id in stored.manifest.part(key).candidates}
     if left and len(left) == len(stored.manifest.part(key).candidates) and _are_past(ctx, left):
         return give_up_candidates(ctx, stored, key, min(batch.id for batch in left))
@@ -134,13 +134,12 @@ def _are_past(ctx: Context, batches: set[Batch]) -> bool:
     return all(is_past(batch, ctx.clock.now()) for batch in batches)
 
 
-def _strike(ctx: Context, stored: Stored, part: Part, batch_id: str) -> Stored:
+def _rule_out(ctx: Context, stored: Stored, part: Part, batch_id: str) -> Stored:
     if part.adopting:
         problem = f"batch {batch_id} is not this part: none of its rows carries its mark"
-        return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem, doubted_at=ctx.stamp())
-    left = tuple(one for one in part.candidates if one != batch_id)
-    event = Event.STRUCK if left else Event.NONE_FOUND
-    return _become(ctx, stored, part, event, candidates=left, struck=(*part.struck, batch_id))
+        return _save(ctx, stored, part.candidates_lost(problem, ctx.stamp()))
+    is_last = part.candidates == (batch_id,)
+    return _save(ctx, stored, part.none_found() if is_last else part.candidate_ruled_out(batch_id))
 
 
 def _is_ours(api: Api, batch: Batch, part: Part) -> bool:
@@ -179,4 +178,4 @@ def give_up_candidates(ctx: Context, stored: Stored, key: PartKey, batch_id: str
     if part.adopting:
         problem = f"no batch {batch_id} can be read with this key (mistyped, deleted, another workspace's?)"
     log.error("part.undecided", job=stored.manifest.job, part=part.label, batch=batch_id, problem=problem)
-    return _become(ctx, stored, part, Event.LOST_SIGHT, doubt=problem, doubted_at=ctx.stamp())
+    return _save(ctx, stored, part.candidates_lost(problem, ctx.stamp()))

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from datetime import datetime
 
-from batchbox.domain.job import Tokens
+from batchbox.domain.records import Tokens
 from batchbox.domain.usage import PricedUsage
 from batchbox.formats.row_checks import SUCCEEDED, ResultRow
 from batchbox.ports.api import Api

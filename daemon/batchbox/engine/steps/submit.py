@@ -6,8 +6,9 @@ import structlog
 
 from batchbox.domain.batch import Batch, Page
 from batchbox.domain.errors import Damaged, InDoubt, Offline, Refused, TryLater
-from batchbox.domain.job import Intent, Part, Refusal
-from batchbox.domain.states import Event, PartState
+from batchbox.domain.part import Part
+from batchbox.domain.records import Intent, Refusal
+from batchbox.domain.states import PartState
 from batchbox.engine.steps.context import Context, body_name
 from batchbox.ports.api import Body
 from batchbox.ports.storage import Stored
@@ -48,23 +49,22 @@ class _Attempt:
         """The part as it is now."""
         return self.stored.manifest.part(self._key)
 
-    def become(self, event: Event, **facts: object) -> None:
-        """Make *event* durable."""
+    def become(self, part: Part) -> None:
+        """Make *part*, as an event changed it, durable."""
         is_out = self.part.state is PartState.COMMITTED  # from here on it may have been paid
-        changed = self.stored.manifest.with_part(self.part.after(event, **facts))
+        changed = self.stored.manifest.with_part(part)
         self.stored = self._ctx.spool.save(changed, self.stored.version, from_reserve=is_out)
 
     def commit(self) -> None:
         """Make it durable that the last byte may be out; called just before it leaves."""
         self._require_lease()
-        self.become(Event.COMMIT)
+        self.become(self.part.committed())
 
     def prepare(self, horizon: SubmitCursor) -> None:
         """Make it durable from where on a batch of ours would have to be looked for."""
         self._require_lease()
         intent = Intent(cursor=horizon.newest, date=horizon.date)
-        facts = {"intent": intent, "attempt": self.part.attempt + 1, "candidates": (), "struck": ()}
-        self.become(Event.PREPARE, prepared_at=self._ctx.stamp(), **facts)
+        self.become(self.part.prepared(intent, self._ctx.stamp()))
 
     def _require_lease(self) -> None:
         if not self._ctx.spool.lease.holds(self._ctx.settings.answer_seconds):
@@ -89,15 +89,15 @@ def submit(ctx: Context, stored: Stored, key: PartKey, horizon: SubmitCursor | N
     except Refused as refusal:
         return Submitted(_turn_down(ctx, attempt, refusal, facts), horizon)
     except Damaged as damage:
-        attempt.become(Event.NOT_SENT)
+        attempt.become(attempt.part.not_sent())
         raise Damaged(f"{part.label}: {damage.problem}", damage.fix) from None
     except TryLater as error:
-        sent = attempt.part.state is PartState.COMMITTED
-        attempt.become(Event.TURNED_AWAY if sent else Event.NOT_SENT)
+        part = attempt.part
+        attempt.become(part.turned_away() if part.state is PartState.COMMITTED else part.not_sent())
         log.warning("part.postponed", **facts, problem=error.problem, fix=error.fix)
         raise
     except InDoubt as doubt:
-        attempt.become(Event.UNANSWERED, doubt=doubt.problem, doubted_at=ctx.stamp())
+        attempt.become(attempt.part.unanswered(doubt.problem, ctx.stamp()))
         log.warning("part.doubted", **facts, problem=doubt.problem)
         raise
     return _accept(ctx, attempt, batch, facts)
@@ -120,12 +120,12 @@ def _turn_down(ctx: Context, attempt: _Attempt, refusal: Refused, facts: dict[st
     reason = Refusal(
         problem=refusal.problem, fix=refusal.fix, error=dict(refusal.error), request_id=refusal.request_id
     )
-    attempt.become(Event.TURNED_DOWN, refusal=reason, refused_at=ctx.stamp())
+    attempt.become(attempt.part.turned_down(reason, ctx.stamp()))
     log.error("part.refused", **facts, problem=refusal.brief, fix=refusal.fix)
     return attempt.stored
 
 
 def _accept(ctx: Context, attempt: _Attempt, batch: Batch, facts: dict[str, object]) -> Submitted:
-    attempt.become(Event.ACCEPTED, batch_id=batch.id, submitted_at=ctx.stamp())
+    attempt.become(attempt.part.accepted(batch.id, ctx.stamp()))
     log.info("part.submitted", **facts, batch=batch.id, bytes=attempt.part.bytes)
     return Submitted(attempt.stored, SubmitCursor(batch.id, batch.created_at))

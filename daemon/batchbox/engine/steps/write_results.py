@@ -8,7 +8,8 @@ from typing import BinaryIO
 import msgspec
 
 from batchbox.domain.errors import Damaged
-from batchbox.domain.job import JobId, Manifest, Part
+from batchbox.domain.job import JobId, Manifest
+from batchbox.domain.part import Part
 from batchbox.domain.states import PartState
 from batchbox.engine.steps.buffered_writer import PIECE, BufferedWriter
 from batchbox.engine.steps.context import Context, index_name, places_name, rows_name
@@ -116,7 +117,7 @@ def _open(ctx: Context, job: JobId, part: Part, stack: ExitStack) -> _Collected 
         return _Unsent(part)
     with ctx.spool.open(job, places_name(part.label)) as file:
         places = ResultOffsets(bytearray(file.read()))
-    if zlib.crc32(places.data) != part.places_crc32:
+    if zlib.crc32(places.data) != part.offsets_crc32:
         raise Damaged(f"the places of {part.label} are not what was written", DISK_FIX)
     rows = stack.enter_context(ctx.spool.open(job, rows_name(part.label), here_and_there=True))
     return _Collected(rows, places, part.label)

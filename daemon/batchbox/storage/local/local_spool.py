@@ -9,8 +9,9 @@ from typing import BinaryIO
 
 from batchbox.domain.errors import Damaged, Offline
 from batchbox.domain.file_types import ALL_ENDINGS
-from batchbox.domain.job import JobId, Manifest, Output
+from batchbox.domain.job import JobId, Manifest
 from batchbox.domain.output_names import names_of, rejected_name
+from batchbox.domain.records import Output
 from batchbox.domain.stability import InboxFile, Inspection
 from batchbox.domain.states import JobState
 from batchbox.formats.local_files import Fetch
@@ -147,7 +148,7 @@ class LocalSpool:
 
     def _sign(self, manifest: Manifest) -> Manifest:
         taken = self.lease.taken
-        return manifest.model_copy(update={"epoch": taken.epoch, "owner": taken.owner})
+        return manifest.signed(taken.epoch, taken.owner)
 
     def reserve(self, job: JobId) -> None:
         """Keep room for twice the manifest as it is."""

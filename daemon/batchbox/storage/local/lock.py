@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from batchbox.domain.errors import NO_SPOOL, Offline, Stop
-from batchbox.domain.job import Owner
+from batchbox.domain.records import Owner
 from batchbox.domain.versions import name_needed
 from batchbox.ports.storage import Taken
 from batchbox.storage.local import durable

@@ -71,7 +71,7 @@ def replace_manifest(folder: Path, manifest: Manifest, if_version: int) -> Store
     if stored is None or stored.version != if_version:
         found = stored.version if stored else "none"
         raise Lost(f"the manifest of {manifest.job} is at revision {found}, not {if_version}")
-    return write_manifest(folder, manifest.model_copy(update={"revision": if_version + 1}))
+    return write_manifest(folder, manifest.revised(if_version + 1))
 
 
 def _keep_previous(folder: Path) -> None:
