@@ -48,9 +48,12 @@ def publish(root: Path, stem: str, content: bytes = CONTENT, queue: str = "") ->
 
 @pytest.mark.parametrize("queue", ["default", "night"])
 def test_a_dropped_file_lies_in_its_queue(root: Path, source: Path, queue: str) -> None:
-    """Under its own name, byte for byte; the original stays; the queue is made if need be."""
+    """Under its own name, byte for byte, with its marker; the queue is made if need be."""
     dropped = drop_file(root, source, queue)
-    assert tree(Layout(root).queue("inbox", queue)) == {"x.jsonl": CONTENT}
+    assert tree(Layout(root).queue("inbox", queue)) == {
+        "x.jsonl": CONTENT,
+        "x.jsonl.ok": f"{dropped.sha256}\n".encode(),
+    }
     assert source.read_bytes() == CONTENT
     assert (dropped.queue, dropped.stem) == (queue, "x")
     assert dropped.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -191,7 +194,7 @@ def test_an_inbox_that_may_not_be_listed(common_root: Path) -> None:
     (common_root / "inbox").chmod(0o300)
     without_rights(lambda: str(drop_file(common_root, source, "default")))
     (common_root / "inbox").chmod(0o700)
-    assert names(common_root / "inbox") == ["x.jsonl"]
+    assert names(common_root / "inbox") == ["x.jsonl", "x.jsonl.ok"]
 
 
 @pytest.mark.parametrize("queue", ["default", "night"])

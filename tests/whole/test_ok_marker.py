@@ -1,31 +1,43 @@
-"""`drop` where a marker is required: it vouches for what it drops."""
+"""`drop` where a marker is required: the file is taken, wherever that is said."""
 
-import hashlib
+from pathlib import Path
 
-from batchbox.domain.ok_files import Confirmed, read_ok_file
+import pytest
+
 from tests.support.daemon import Box, request
 
+SAID = {
+    "nowhere": ({}, "", []),
+    "in the environment": ({"BATCHBOX_REQUIRE_OK": "true"}, "", []),
+    "in the spool's settings": ({}, "require_ok = true\n", []),
+    "for its queue": ({}, "[queue.nightly]\nrequire_ok = true\n", []),
+    "in another file": ({}, "", ["--config", "other.toml"]),
+}
 
-def test_drop_puts_the_marker_where_it_is_required(box: Box) -> None:
-    """With the digest; nowhere else, and not by settings that cannot be read."""
-    settings = box.root / "batchbox.toml"
-    file = box.root.parent / "a.jsonl"
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_drop_drops_is_taken(box: Box, tmp_path: Path, said: str) -> None:
+    """Only the daemon knows whether it requires a marker, so there always is one, and none stays."""
+    environment, settings, arguments = SAID[said]
+    (box.root / "batchbox.toml").write_text(settings)
+    (tmp_path / "other.toml").write_text("require_ok = true\n")
+    arguments = [str(tmp_path / one) if one.endswith(".toml") else one for one in arguments]
+    file = tmp_path / "a.jsonl"
     file.write_bytes(request("a"))
-    marker = box.root / "inbox" / "nightly" / "a.jsonl.ok"
-    for text, is_there in (
-        ("require_ok = [", False),
-        ("require_ok = true\n[queue.nightly]\nrequire_ok = false\n", False),
-        ("[queue.nightly]\nrequire_ok = true\n", True),
-    ):
-        settings.write_text(text)
-        done = box.command("drop", str(file), "--queue", "nightly")
-        assert done.returncode == 0, done.stderr
-        assert marker.exists() == is_there
-        if not is_there:
-            (box.root / "inbox" / "nightly" / "a.jsonl").unlink()
-    said = read_ok_file(marker.read_bytes(), b"a.jsonl")
-    assert said == Confirmed(sha256=hashlib.sha256(file.read_bytes()).hexdigest())
-    assert box.command("run", "--until-idle").returncode == 0
+    assert box.command("drop", str(file), "--queue", "nightly").returncode == 0
+    done = box.command("run", "--until-idle", *arguments, **environment)
+    assert done.returncode == 0, done.stderr
     receipt = box.receipt("a", "nightly")
     assert receipt
     assert receipt["status"] == "succeeded"
+    assert not list((box.root / "inbox" / "nightly").iterdir())
+
+
+def test_a_file_that_was_taken_at_once_leaves_no_marker(box: Box, tmp_path: Path) -> None:
+    """A running daemon may be quicker than the marker."""
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(request("a"))
+    with box.running():
+        for _ in range(3):
+            assert box.command("drop", str(file), "--wait").returncode == 0
+            assert not list((box.root / "inbox").glob("a*"))

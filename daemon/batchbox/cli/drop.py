@@ -9,7 +9,6 @@ import typer
 
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.text_layout import print_json, print_line, print_wrapped
-from batchbox.cli.vouching import vouch
 from batchbox.domain.errors import NOT_ALL_WELL
 from batchbox.domain.output_names import show
 from batchbox.domain.records import Problem
@@ -30,7 +29,6 @@ def drop(
     """Put a file into the inbox, whole or not at all."""
     root = require_spool(spool)
     dropped = drop_file(root, file, queue)
-    vouch(root, file.name, dropped)
     follow(root, dropped, show(os.fsencode(file.name)), wait, as_json)
 
 

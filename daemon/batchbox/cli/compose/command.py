@@ -39,7 +39,6 @@ from batchbox.cli.configuration import ConfigOption, read_settings
 from batchbox.cli.drop import follow
 from batchbox.cli.options import JsonOption, SpoolOption, require_spool
 from batchbox.cli.text_layout import print_json, print_wrapped
-from batchbox.cli.vouching import vouch
 from batchbox.domain.errors import BAD_SETTINGS, NO_SPOOL, NOT_ALL_WELL, InvalidFile, Stop
 from batchbox.domain.file_types import form_of
 from batchbox.ports.clock import SystemClock
@@ -205,7 +204,6 @@ def _conclude(aim: Aim, source: InputSource, outlook: Preview, draft: Path) -> N
         return
     root = require_spool(aim.spool)
     dropped = drop_file(root, draft, aim.queue, aim.name)
-    vouch(root, aim.name, dropped)
     follow(root, dropped, aim.name, aim.waits, aim.as_json, facts)
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from batchbox.cli.control.send_command import print_sent
 from batchbox.cli.text_layout import print_wrapped
-from batchbox.cli.vouching import vouch
 from batchbox.domain.errors import BAD_SETTINGS, Stop
 from batchbox.domain.job import Manifest
 from batchbox.domain.output_names import errors_name
@@ -35,7 +34,7 @@ def _drop(root: Path, job: Manifest, as_json: bool) -> None:
         raise Stop(problem, fix, code=BAD_SETTINGS)
     _require_unchanged(source, errors)
     skipped = _count_skipped(job, errors.name)
-    vouch(root, name, drop_file(root, source, job.source.queue, name))
+    drop_file(root, source, job.source.queue, name)
     facts = {"command": "retry", "job": job.job, "file": job.source.name}
     sentence = f"what was not answered of {job.source.name} was dropped again, as {name}"
     facts |= {"dropped": name, "queue": job.source.queue}

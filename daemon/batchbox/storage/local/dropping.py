@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from batchbox.domain.errors import Stop
 from batchbox.domain.file_types import ENDINGS, form_of
+from batchbox.domain.marker_files import OK
 from batchbox.domain.output_names import held_name, receipt_name, stem_of
 from batchbox.storage.local import durable
 from batchbox.storage.local.inbox import is_queue
@@ -53,7 +54,10 @@ def drop_file(root: Path, source: Path, queue: str, called: str = "") -> Dropped
         raise Stop(f'"{queue}" cannot be a queue', fix, code=BAD_FILE)
     stem = stem_of(name)
     before = frozenset(name for ending in ENDS for name in _answers(layout, queue, stem, ending))
-    return DroppedPath(queue, stem, _copy_in(source, layout.queue("inbox", queue) / called), before)
+    target = layout.queue("inbox", queue) / called
+    sha256 = _copy_in(source, target)
+    _confirm(target, sha256)
+    return DroppedPath(queue, stem, sha256, before)
 
 
 def _open_file(source: Path) -> BinaryIO:
@@ -66,7 +70,7 @@ def _open_file(source: Path) -> BinaryIO:
 
 def _copy_in(source: Path, target: Path) -> str:
     digest, folder = hashlib.sha256(), target.parent
-    temp = folder / f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}-{os.getpid()}.tmp"
+    temp = _temp_beside(target)
     try:
         durable.make_folder(folder)
         with _open_file(source) as reader, durable.write_whole(temp) as writer:
@@ -84,6 +88,32 @@ def _copy_in(source: Path, target: Path) -> str:
         with suppress(OSError):  # it would hide why
             durable.remove(temp)
     return digest.hexdigest()
+
+
+def _confirm(target: Path, sha256: str) -> None:
+    """Put the marker beside *target*: only the daemon knows whether it requires one.
+
+    A daemon that doesn't may have taken the file by now; then nobody would ever remove the marker.
+    A name that leaves no room for the marker's ending has none.
+    """
+    marker, temp = target.with_name(target.name + os.fsdecode(OK)), _temp_beside(target)
+    try:
+        with durable.write_whole(temp) as file:
+            file.write(f"{sha256}\n".encode())
+        durable.move(temp, marker)
+        if not durable.is_there(target):
+            durable.remove(marker)
+    except OSError as error:
+        with suppress(OSError):
+            durable.remove(temp)
+        if error.errno != errno.ENAMETOOLONG:
+            problem = f"{target.name} was dropped, but not its marker {marker}: {error.strerror}"
+            fix = "if the file waits for its marker, put an empty file of that name there"
+            raise Stop(problem, fix, code=BAD_FILE) from None
+
+
+def _temp_beside(target: Path) -> Path:
+    return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}-{os.getpid()}.tmp")
 
 
 def _answers(layout: Layout, queue: str, stem: str, ending: str) -> dict[tuple[str, int, int], Path]:
