@@ -1,4 +1,4 @@
-"""The endpoints: create, retrieve, list, cancel, delete and results of batches, and the count of tokens."""
+"""The endpoints: create, retrieve, list, cancel, delete and results of batches."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from batchbox_sandbox import batches, counts, effects, faults
+from batchbox_sandbox import batches, effects, faults
 from batchbox_sandbox.batches import Batch
 from batchbox_sandbox.calls import CALL, Call, read_key
 from batchbox_sandbox.checks import Dialect
@@ -37,7 +37,6 @@ def add_routes(app: web.Application, state: State) -> None:
         ("delete", "DELETE", PATH + "/{id}", _delete),
         ("cancel", "POST", PATH + "/{id}/cancel", _cancel),
         ("results", "GET", PATH + "/{id}/results", _results),
-        ("count", "POST", counts.PATH, _count),
         ("unknown", "*", "/{path:.*}", _refuse_path),
     ):
         app.router.add_route(method, path, partial(_handle, state, operation, work))
@@ -173,14 +172,6 @@ async def _results(state: State, request: web.Request, fault: Fault | None) -> A
     if batches.is_archived(batch, now):
         raise Refusal(404, f"The results of batch {batch.id} are no longer available")
     return ResultStream(batch, state.settings, fault)
-
-
-async def _count(state: State, request: web.Request, _fault: Fault | None) -> Answer:
-    upload = await receive(request, min(state.settings.max_bytes, counts.LARGEST_BODY))
-    try:
-        return write_json({"input_tokens": counts.count(upload.data)})
-    except EnvelopeError as error:
-        raise Refusal(400, str(error)) from None
 
 
 async def _refuse_path(_state: State, request: web.Request, _fault: Fault | None) -> Answer:

@@ -13,7 +13,7 @@ import msgspec
 
 from batchbox_sandbox.settings import Framing
 
-EVERY = frozenset({"create", "list", "retrieve", "results", "cancel", "delete", "count"})
+EVERY = frozenset({"create", "list", "retrieve", "results", "cancel", "delete"})
 CREATE = frozenset({"create"})
 RESULTS = frozenset({"results"})
 VIEWS = frozenset({"create", "list", "retrieve", "cancel"})

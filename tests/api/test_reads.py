@@ -184,36 +184,3 @@ def test_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             assert api.page().batches == ()
             assert api.create(as_body(write_body()), lambda: None).total == 2
     assert foreign.connections == 0
-
-
-COUNTED = b'{"model":"claude-haiku-5-5","max_tokens":9,"messages":[{"role":"user","content":"How many?"}]}'
-
-
-def test_count(api: AnthropicApi, sandbox: Sandbox) -> None:
-    """The tokens of a request are counted without anything that only a message takes, and nothing is made."""
-    assert api.count(COUNTED, 5.0) == 6
-    assert [call["operation"] for call in sandbox.calls()] == ["count"]
-    assert sandbox.batches() == []
-
-
-@pytest.mark.parametrize("status", [400, 404, 413, 422])
-def test_count_is_refused(api: AnthropicApi, sandbox: Sandbox, status: int) -> None:
-    """What the API does not count is no failure."""
-    sandbox.order("count", "refuse", status=status)
-    assert api.count(COUNTED, 5.0) is None
-
-
-@pytest.mark.parametrize(
-    ("fault", "details"), [one for one in FAILURES if one[1].get("status") != 400] + NONSENSE
-)
-def test_count_fails(api: AnthropicApi, sandbox: Sandbox, fault: str, details: dict[str, Any]) -> None:
-    """Any other answer is none; it is asked for once."""
-    sandbox.order("count", fault, **details)
-    assert isinstance(catch(lambda: api.count(COUNTED, 5.0)), TryLater)
-    assert len(sandbox.calls()) == 1
-
-
-def test_count_is_late(api: AnthropicApi, sandbox: Sandbox) -> None:
-    """It is waited for as long as the caller says, and no longer."""
-    sandbox.order("count", "late", seconds=30)
-    assert isinstance(catch(lambda: api.count(COUNTED, 0.05)), TryLater)

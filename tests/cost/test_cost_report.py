@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from batchbox.cost.amounts import APPROXIMATION
 from batchbox.cost.cost_report import write_cost_report
 from batchbox.domain.part import Part
 from batchbox.domain.records import Decision, Estimate, Tokens
@@ -76,14 +77,14 @@ def test_what_nobody_will_ever_know() -> None:
 )
 def test_how_far_off_the_estimate_was(used: dict[str, Tokens], ratio: float | None) -> None:
     """It is held against what was answered, the cache included; of nothing, nothing is said."""
-    job = make_job(answered(used, estimate=ESTIMATE), estimated_by="by heart")
+    job = make_job(answered(used, estimate=ESTIMATE))
     assert write_cost_report(job)["estimate"] == {
         "input_tokens": 100,
         "output_tokens": 900,
         "cost_usd": 0.5,
         "unbatched_usd": 1.0,
         "models": ["m"],
-        "how": "by heart",
+        "how": APPROXIMATION,
         "actual_by_estimated_input": ratio,
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batchbox.cost.amounts import NOTHING, add_estimates, estimate_job, format_usd, share
-from batchbox.cost.estimates import Estimator, Sample, count_tokens, pick
+from batchbox.cost.estimates import Estimator, count_tokens
 from batchbox.domain.records import Estimate
 from batchbox.domain.usage import PricedUsage
 from batchbox.formats.request_lines import Request
@@ -152,31 +152,6 @@ def test_what_is_dearer_is_priced_apart(asked: dict[str, Any], filled: set[str],
     assert found[-1] == (filled, in_us)
     assert len(found) == (2 if asked else 1)
     assert estimate.input_tokens == count_tokens(plain.params) + count_tokens(request.params)
-
-
-def test_sample() -> None:
-    """What the API counted corrects the input of the same model, of others by what all show; nothing else."""
-    reckoning, sample = Estimator(lambda _model: ()), Sample()
-    reckoning.add([ask("m", 100), ask("m", 100)])
-    usual = reckoning.estimate(price)
-    assert reckoning.estimate(price, sample) == usual
-    counted = count_tokens(ask("m", 1).params)
-    sample.add(bytes(ask("m", 1).params), counted // 2)
-    sample.add(bytes(ask("n", 1).params), counted * 3)
-    half = reckoning.estimate(price, sample)
-    assert half.input_tokens == pytest.approx(usual.input_tokens / 2, rel=0.1)
-    assert half.output_tokens == usual.output_tokens
-    assert (sample.size, sample.scale("n")) == (2, 3.0)
-    assert sample.scale("o") == pytest.approx(1.75, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("total", "wanted", "picked"),
-    [(10, 2, [2, 7]), (10, 1, [5]), (3, 9, [0, 1, 2]), (0, 5, []), (5, 0, []), (1, 1, [0])],
-)
-def test_pick(total: int, wanted: int, picked: list[int]) -> None:
-    """A sample is spread over the whole file, and never holds a request twice."""
-    assert pick(total, wanted) == picked
 
 
 ONE = Estimate(input_tokens=10, output_tokens=20, cost_usd=0.5, unbatched_usd=1.0, models=("m",))

@@ -63,7 +63,7 @@ def _write(schema: dict[str, Any]) -> Iterator[str]:
         yield from _write_setting(one, "; needs a restart" if one.name in FIXED else "")
     yield ".SS Tables [queue.NAME]"
     yield "Files in inbox/NAME/ go by these first."
-    for one in list_settings(schema["$defs"]["Queue"] | {"$defs": schema["$defs"]}):
+    for one in list_settings(schema["$defs"]["QueueSettings"] | {"$defs": schema["$defs"]}):
         yield from _write_setting(one, "")
     yield from _write_list("EXIT STATUS", {str(code): meaning for code, meaning in EXIT_CODES.items()})
     yield from _write_list("ENVIRONMENT", VARIABLES)

@@ -19,7 +19,7 @@ def write_pages() -> dict[Path, str]:
     schema = Settings.model_json_schema()
     sections = {
         "settings": _settings_table(list_settings(schema)),
-        "queue": _queue_table(list_settings(schema["$defs"]["Queue"] | {"$defs": schema["$defs"]})),
+        "queue": _queue_table(list_settings(schema["$defs"]["QueueSettings"] | {"$defs": schema["$defs"]})),
         "exit codes": _exit_table(),
         "events": list_events(),
         "metrics": list_metrics(),

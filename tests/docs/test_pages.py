@@ -10,7 +10,7 @@ import pytest
 from batchbox.cli.commands import COMMANDS
 from batchbox.domain.errors import EXIT_CODES
 from batchbox.settings.model import FIXED, Settings
-from batchbox.settings.queues import Queue
+from batchbox.settings.queues import QueueSettings
 from tests.docs.pages import DOCS, write_pages
 from tests.support.daemon import Box
 
@@ -38,7 +38,9 @@ def test_the_table_has_every_setting() -> None:
         assert f"| `{name}` <br>" in row
         assert row.endswith(f"| {field.description} |")
         assert ("| restart |" in row) == (name in FIXED)
-    assert all(any(line.startswith(f"| `{name}` | ") for line in lines) for name in Queue.model_fields)
+    assert all(
+        any(line.startswith(f"| `{name}` | ") for line in lines) for name in QueueSettings.model_fields
+    )
     (row,) = [line for line in lines if "`reserve_bytes`" in line]
     assert "| bytes | 67,108,864 |" in row
     (row,) = [line for line in lines if "`log_format`" in line]

@@ -40,9 +40,7 @@ PARTS: dict[Event, Callable[[Part], Part]] = {
     Event.CALLED_OFF: Part.called_off,
 }
 JOBS: dict[Event, Callable[[Manifest], Manifest]] = {
-    Event.PASSED: lambda job: job.checked(
-        found=INPUT, problems=(), total=0, parts=(make_part(),), estimated_by="", at="t"
-    ),
+    Event.PASSED: lambda job: job.checked(found=INPUT, problems=(), total=0, parts=(make_part(),), at="t"),
     Event.REJECTED: lambda job: job.rejected(found=INPUT, problems=(), total=0, at="t"),
     Event.CALLED_OFF: Manifest.called_off,
     Event.FINISHED: lambda job: job.finished("succeeded"),

@@ -14,14 +14,14 @@ from batchbox.engine.steps.read_requests import MISTAKES_KEPT, Reading
 from batchbox.formats.batch_body import fits_alone, size_of
 from batchbox.formats.request_lines import Request, read_line
 from batchbox.settings.model import Settings
-from batchbox.settings.queues import QueueRules
+from batchbox.settings.queues import QueueSettings
 
 LIMIT = 3000
 MANY = 50
 Facts = tuple[int, str, str, bytes]
 
 
-def rules(skips: bool) -> QueueRules:
+def rules(skips: bool) -> QueueSettings:
     return Settings(bad_lines="skip" if skips else "reject").for_queue("default")
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from batchbox.ports.api import Api
 from batchbox.ports.storage import Spool
-from batchbox.settings.queues import Queue
+from batchbox.settings.queues import QueueSettings
 from batchbox_sandbox.remote import Sandbox
 from tests.play.air import Air, Weather
 from tests.play.eyes import Eyes, Watched, digest
@@ -20,7 +20,7 @@ SETTINGS = {
     "max_part_requests": 3,
     "poll_seconds": 60.0,
     "answer_seconds": 5.0,
-    "queue": {"skips": Queue.model_validate({"bad_lines": "skip"})},
+    "queue": {"skips": QueueSettings.model_validate({"bad_lines": "skip"})},
 }
 FLAGS = ("PAUSE", "DRAIN")
 

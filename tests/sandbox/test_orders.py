@@ -56,7 +56,7 @@ def test_any_waits_for_a_call_to_which_the_fault_can_happen() -> None:
         ({"at": "create"}, "fault: None is not known"),
         (
             {"at": "submit", "fault": "late"},
-            "known: cancel, count, create, delete, list, results, retrieve, any",
+            "known: cancel, create, delete, list, results, retrieve, any",
         ),
         ({"at": "create", "fault": "cut"}, "known: results, any"),
         ({"at": "create", "fault": "refuse"}, "missing required field `status`; known details: early"),

@@ -67,7 +67,7 @@ def work_through(spool: LocalSpool) -> None:
 def pass_checks(job: Manifest) -> Manifest:
     """Return *job* as it is once it was checked; it has no parts."""
     found = Input(requests=0, bytes=0, sha256="")
-    return job.checked(found=found, problems=(), total=0, parts=(), estimated_by="", at="")
+    return job.checked(found=found, problems=(), total=0, parts=(), at="")
 
 
 def advance(spool: LocalSpool, stored: Stored) -> None:

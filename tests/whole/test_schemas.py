@@ -12,7 +12,7 @@ import pytest
 from batchbox.cli.init import STARTER
 from batchbox.domain.job import SCHEMA
 from batchbox.settings.model import Settings
-from batchbox.settings.queues import Queue
+from batchbox.settings.queues import QueueSettings
 from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import Box, request, wait_for
 
@@ -85,13 +85,13 @@ def test_the_schema_of_settings_knows_each_of_them(box: Box) -> None:
     """With what it means; what `init` writes is valid by it, slips and wrong values are not."""
     schema = schema_of(box, "settings")
     assert set(schema["properties"]) == set(Settings.model_fields)
-    assert set(schema["$defs"]["Queue"]["properties"]) == set(Queue.model_fields)
+    assert set(schema["$defs"]["QueueSettings"]["properties"]) == set(QueueSettings.model_fields)
     assert all(found["description"] for found in schema["properties"].values())
     lines = [line.removeprefix("# ") for line in STARTER.splitlines()[1:]]
     starter = tomllib.loads("\n".join(lines))
     assert starter["queue"]["nightly"]
     assert not complaints(schema, starter)
-    wrong = {"modle": "x", "transfers": 0, "bad_lines": "maybe", "queue": {"a": {"naming": 1, "polls": 2}}}
+    wrong = {"modle": "x", "transfers": 0, "bad_lines": "maybe", "queue": {"a": {"naming": "x", "polls": 2}}}
     assert len(complaints(schema, wrong)) == 5
 
 

@@ -20,18 +20,16 @@ import anthropic
 import httpx2
 
 from batchbox.api.calls import Call, note_call
-from batchbox.api.failures import BETA, NOT_FOUND, TOO_LARGE, explain_create, explain_read, is_not_found
+from batchbox.api.failures import BETA, explain_create, explain_read, is_not_found
 from batchbox.api.prices import find_tiers, price_rows
-from batchbox.api.wire import read_batch, read_count, read_page, select_counted
+from batchbox.api.wire import read_batch, read_page
 from batchbox.domain.batch import Batch, Page
 from batchbox.domain.errors import Damaged, Gone, InDoubt, TryLater
 from batchbox.domain.usage import PricedUsage
 from batchbox.ports.api import Body
 
 BATCHES = "/v1/messages/batches"
-COUNT = "/v1/messages/count_tokens"
 JSON = "application/json"
-UNCOUNTED = frozenset({400, NOT_FOUND, TOO_LARGE, 422})
 CHUNK = 1 << 18
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 60.0
@@ -220,21 +218,6 @@ class AnthropicApi:
                 return False
             raise self._explain(error) from None
         return True
-
-    def count(self, params: bytes, seconds: float) -> int | None:
-        """Ask for the number of input tokens; free, with a rate limit of its own."""
-        options: anthropic.RequestOptions = {"timeout": seconds, "headers": {"Content-Type": JSON}}
-        try:
-            with note_call("count") as call:
-                call.sent = len(params)
-                answer = self._reader.post(
-                    COUNT, cast_to=httpx2.Response, content=select_counted(params), options=options
-                )
-        except anthropic.APIError as error:
-            if isinstance(error, anthropic.APIStatusError) and error.status_code in UNCOUNTED:
-                return None
-            raise self._explain(error) from None
-        return read_count(answer.content)
 
     @contextmanager
     def rows(self, batch: Batch) -> Iterator[Iterator[bytes]]:

@@ -6,17 +6,12 @@ as possible: without a count it may be ours.
 """
 
 import re
-from typing import Annotated
 
 import msgspec
 
 from batchbox.domain.batch import Batch, Page
 from batchbox.domain.errors import TryLater
 
-# of what https://platform.claude.com/docs/en/api/messages/count_tokens takes, all that makes a difference
-COUNTED = frozenset(
-    {"model", "messages", "system", "thinking", "tools", "tool_choice", "output_config", "cache_control"}
-)
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,256}")
 
 
@@ -42,10 +37,6 @@ class _Id(msgspec.Struct):
     id: str
 
 
-class _TokenCount(msgspec.Struct):
-    input_tokens: Annotated[int, msgspec.Meta(ge=0)]
-
-
 class _Page(msgspec.Struct):
     data: list[msgspec.Raw]
     has_more: bool | None = None
@@ -54,7 +45,6 @@ class _Page(msgspec.Struct):
 _batch = msgspec.json.Decoder(_Batch)
 _counts = msgspec.json.Decoder(_Counts)
 _id = msgspec.json.Decoder(_Id)
-_count_answer = msgspec.json.Decoder(_TokenCount)
 _page = msgspec.json.Decoder(_Page)
 
 
@@ -111,17 +101,3 @@ def _count(raw: msgspec.Raw) -> int | None:
     except msgspec.ValidationError:
         return None
     return counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
-
-
-def select_counted(params: bytes) -> bytes:
-    """Return of the *params* of a message what the count of its tokens takes; it refuses all else."""
-    fields = msgspec.json.decode(params, type=dict[str, msgspec.Raw])
-    return msgspec.json.encode({name: value for name, value in fields.items() if name in COUNTED})
-
-
-def read_count(body: bytes) -> int:
-    """Return the number of tokens that *body* tells. Raise `TryLater` if it tells none."""
-    try:
-        return _count_answer.decode(body).input_tokens
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise TryLater(f"the API's answer is not a count: {error}", shared=True) from None

@@ -3,7 +3,8 @@
 from typing import Any
 
 from batchbox.api.prices import find_tiers, price_rows
-from batchbox.cost.estimates import APPROXIMATION, Estimator
+from batchbox.cost.amounts import APPROXIMATION
+from batchbox.cost.estimates import Estimator
 from batchbox.domain.records import Estimate
 from batchbox.ports.clock import SystemClock
 

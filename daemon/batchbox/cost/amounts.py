@@ -10,6 +10,20 @@ from batchbox.domain.records import Estimate
 CENT = 0.01
 FINEST = 10_000  # parts of a dollar that are told
 
+BYTES_PER_TOKEN = 3
+IMAGE_BYTES_PER_TOKEN = 250  # of base64
+IMAGE_TOKENS = (1_600, 4_800)
+SMALL = BYTES_PER_TOKEN * IMAGE_TOKENS[0]  # what is smaller holds at most an icon, and is not searched for it
+PDF_PAGE_BYTES = 40_000  # of base64
+PDF_PAGE_TOKENS = 2_500
+PDF_HEAD = b"JVBERi"  # %PDF- in base64
+HIGHEST = 10_000_000  # output tokens of one request: no model gives more
+
+APPROXIMATION = (
+    f"reckoned from size: one token for {BYTES_PER_TOKEN} bytes, {IMAGE_TOKENS[0]:,} to {IMAGE_TOKENS[1]:,} "
+    f"for an image, {PDF_PAGE_TOKENS:,} for {PDF_PAGE_BYTES * 3 // 4:,} bytes of a PDF"
+)
+
 
 def format_usd(dollars: float) -> str:
     """Write a sum for people: to a hundredth of a cent, or two digits of what is less than a cent."""

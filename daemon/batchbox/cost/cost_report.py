@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
-from batchbox.cost.amounts import estimate_job, format_usd
+from batchbox.cost.amounts import APPROXIMATION, estimate_job, format_usd
 from batchbox.domain.job import Manifest
 from batchbox.domain.records import Estimate, Tokens
 from batchbox.domain.states import PartState
@@ -71,7 +71,7 @@ def _tell(cost: float, unbatched: float | None) -> str:
     return format_usd(cost) + without
 
 
-def describe_estimate(job: Manifest, estimate: Estimate) -> dict[str, Any]:
+def describe_estimate(estimate: Estimate) -> dict[str, Any]:
     """Return *estimate* as receipts tell it: see `reports.receipt_model.Estimated`."""
     return {
         "input_tokens": estimate.input_tokens,
@@ -79,7 +79,7 @@ def describe_estimate(job: Manifest, estimate: Estimate) -> dict[str, Any]:
         "cost_usd": _round(estimate.cost_usd),
         "unbatched_usd": _round(estimate.unbatched_usd),
         "models": list(estimate.models),
-        "how": job.estimated_by,
+        "how": APPROXIMATION,
     }
 
 
@@ -94,7 +94,7 @@ def _describe(job: Manifest, estimate: Estimate, usage: dict[str, Tokens]) -> di
     used = sum(_input_in_all(tokens) for tokens in usage.values())
     expected = estimate.input_tokens * answered / requests if requests else 0.0
     ratio = round(used / expected, 3) if used and expected else None
-    return describe_estimate(job, estimate) | {"actual_by_estimated_input": ratio}
+    return describe_estimate(estimate) | {"actual_by_estimated_input": ratio}
 
 
 def _input_in_all(tokens: Tokens) -> int:

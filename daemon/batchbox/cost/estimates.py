@@ -23,26 +23,23 @@ from functools import reduce
 
 import msgspec
 
-from batchbox.cost.amounts import NOTHING, add_estimates
+from batchbox.cost.amounts import (
+    BYTES_PER_TOKEN,
+    HIGHEST,
+    IMAGE_BYTES_PER_TOKEN,
+    IMAGE_TOKENS,
+    NOTHING,
+    PDF_HEAD,
+    PDF_PAGE_BYTES,
+    PDF_PAGE_TOKENS,
+    SMALL,
+    add_estimates,
+)
 from batchbox.cost.price_modifiers import PriceModifier, find_modifier
 from batchbox.domain.records import Estimate
 from batchbox.domain.usage import PricedUsage
 from batchbox.formats.batch_body import Json
 from batchbox.formats.request_lines import Request, read_number
-
-BYTES_PER_TOKEN = 3
-IMAGE_BYTES_PER_TOKEN = 250  # of base64
-IMAGE_TOKENS = (1_600, 4_800)
-SMALL = BYTES_PER_TOKEN * IMAGE_TOKENS[0]  # what is smaller holds at most an icon, and is not searched for it
-PDF_PAGE_BYTES = 40_000  # of base64
-PDF_PAGE_TOKENS = 2_500
-PDF_HEAD = b"JVBERi"  # %PDF- in base64
-HIGHEST = 10_000_000  # output tokens of one request: no model gives more
-
-APPROXIMATION = (
-    f"reckoned from size: one token for {BYTES_PER_TOKEN} bytes, {IMAGE_TOKENS[0]:,} to {IMAGE_TOKENS[1]:,} "
-    f"for an image, {PDF_PAGE_TOKENS:,} for {PDF_PAGE_BYTES * 3 // 4:,} bytes of a PDF"
-)
 
 # US dollars for what requests of one model and tier use, in a batch or not; None where that is not known
 Price = Callable[[str, PricedUsage, bool], float | None]
@@ -90,7 +87,7 @@ def _count_file(head: bytes, size: int) -> int:
 
 
 class Estimator:
-    """Adds up requests, by model, by the tier of its price that each falls into and by surcharge."""
+    """Adds up requests, by model, by the tier of its price that each falls into and by modifier."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._find_tiers = tiers
@@ -118,27 +115,23 @@ class Estimator:
         """Begin again."""
         self._sums.clear()
 
-    def estimate(self, price: Price, sample: "Sample | None" = None) -> Estimate:
-        """Return what they may use and cost, corrected by what the API counted in a *sample* of them."""
-        scale = sample.scale if sample else lambda _model: 1.0
+    def estimate(self, price: Price) -> Estimate:
+        """Return what they may use and cost."""
         found = (
-            _estimate_alike(name, surcharge, sums, price, scale(name))
-            for (model, _, surcharge), sums in self._sums.items()
-            for name in (_read_model(model),)
+            _estimate_alike(_read_model(model), modifier, sums, price)
+            for (model, _, modifier), sums in self._sums.items()
         )
         return reduce(add_estimates, found, NOTHING)
 
 
-def _estimate_alike(
-    model: str, surcharge: PriceModifier, sums: PricedUsage, price: Price, scale: float
-) -> Estimate:
+def _estimate_alike(model: str, modifier: PriceModifier, sums: PricedUsage, price: Price) -> Estimate:
     """Return what requests that are alike in all that a rate depends on may use and cost."""
-    spent, tokens = PricedUsage(), round(sums.input_tokens * scale)
+    spent, tokens = PricedUsage(), sums.input_tokens
     spent.requests, spent.output_tokens = sums.requests, sums.output_tokens
-    spent.requests_in_us = sums.requests if surcharge.in_us else 0
-    if surcharge.lasting:
+    spent.requests_in_us = sums.requests if modifier.in_us else 0
+    if modifier.lasting:
         spent.cache_creation_input_tokens = tokens
-        spent.ephemeral_1h_input_tokens = tokens if surcharge.lasting == "1h" else 0
+        spent.ephemeral_1h_input_tokens = tokens if modifier.lasting == "1h" else 0
         spent.ephemeral_5m_input_tokens = tokens - spent.ephemeral_1h_input_tokens
     else:
         spent.input_tokens = tokens
@@ -161,29 +154,6 @@ def _read_model(model: Json) -> str:
         return ""
 
 
-class Sample:
-    """Requests that the API has counted: by how much it counts more or less than is reckoned here."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[int, int]] = {}
-        self.size = 0
-
-    def add(self, params: bytes, tokens: int) -> None:
-        """Note that the API counts so many *tokens* in a request of these *params*."""
-        model, reckoned = _read_model(_models.decode(params).model), count_tokens(params)
-        before = self._sums.get(model, (0, 0))
-        self._sums[model] = (before[0] + reckoned, before[1] + tokens)
-        self.size += 1
-
-    def scale(self, model: str) -> float:
-        """Return tokens by the API's count for each of ours; of all models, where *model* is not in it."""
-        reckoned, counted = self._sums.get(model) or (
-            sum(one for one, _ in self._sums.values()),
-            sum(one for _, one in self._sums.values()),
-        )
-        return counted / reckoned if reckoned else 1.0
-
-
 class _Params(msgspec.Struct):
     model: msgspec.Raw = msgspec.Raw(b'""')
     max_tokens: msgspec.Raw = msgspec.Raw(b"0")
@@ -196,9 +166,3 @@ def _look(params: Json) -> tuple[bytes, int]:
     """Return what *params* say of the model, as JSON, and of `max_tokens`; 0 where that is no number."""
     found = _models.decode(params)
     return bytes(found.model), read_number(bytes(found.max_tokens))
-
-
-def pick(total: int, wanted: int) -> list[int]:
-    """Return *wanted* of *total* numbers, or all of them if they are fewer, spread evenly and in order."""
-    wanted = min(total, wanted)
-    return [(2 * turn + 1) * total // (2 * wanted) for turn in range(wanted)]

@@ -57,7 +57,6 @@ class Manifest(FrozenModel):
     priority: Priority = Priority.NORMAL
     priority_asked: Priority | None = None  # by the file's name, whether its queue allows that or not
     betas: tuple[str, ...] = ()  # beta features of the API that its batches are made with
-    estimated_by: str = ""  # how, in words
     excess: str = ""  # what it would have exceeded, with figures: it was put aside for that
     hold_notice: HoldNotice | None = None
     approved_at: str | None = None  # a person says: send it all the same
@@ -73,12 +72,11 @@ class Manifest(FrozenModel):
         problems: tuple[Problem, ...],
         total: int,
         parts: tuple[Part, ...],
-        estimated_by: str,
         at: str,
     ) -> Self:
         """Note that every line was checked and every body written; *total* counts all problems."""
         facts = {"input": found, "mistakes": problems, "mistakes_total": total, "parts": parts}
-        return self._after(Event.PASSED, estimated_by=estimated_by, checked_at=at, **facts)
+        return self._after(Event.PASSED, checked_at=at, **facts)
 
     def rejected(self, *, found: Input, problems: tuple[Problem, ...], total: int, at: str) -> Self:
         """Note that the file has mistakes, and nothing of it is sent."""

@@ -49,12 +49,6 @@ class Api(Protocol):
     def rows(self, batch: Batch) -> AbstractContextManager[Iterator[bytes]]:
         """Stream the results as raw bytes. Raise `TryLater`, or `Gone` once they are archived."""
 
-    def count(self, params: bytes, seconds: float) -> int | None:
-        """Return how many input tokens a request of these *params* has; wait that long for the answer.
-
-        Costs nothing. None where the API does not count such a request; raise `TryLater` without an answer.
-        """
-
     def tiers(self, model: str, at: datetime) -> tuple[int, ...]:
         """Return the numbers of input tokens beyond which a request costs another rate, in order."""
 

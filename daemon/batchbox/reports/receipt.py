@@ -140,7 +140,7 @@ def compose_notice(job: Manifest, excess: Iterable[LimitExceeded], at: str) -> d
         "queue": job.source.queue,
         "job": job.job,
         "requests": job.input.requests if job.input else 0,
-        "estimate": describe_estimate(job, estimate) if estimate else None,
+        "estimate": describe_estimate(estimate) if estimate else None,
         "exceeded": [
             {"setting": one.setting, "queue": one.queue or None, "limit": one.limit}
             | {"spent": one.spent, "wanted": one.wanted}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from batchbox.domain.file_types import Kind
@@ -67,55 +68,97 @@ def refuse_flag(value: Any, annotation: Any) -> Any:
     return value
 
 
-class Queue(BaseModel):
-    """Settings of one queue; what is not given here is as for all queues."""
+class SharedSettings(BaseModel):
+    """What may be set for all queues, and otherwise for one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: str | None = Field(None, description="model of a line that names none")
-    max_tokens: int | None = Field(None, ge=1, description="max_tokens of a line that names none")
+    model: str = Field("claude-sonnet-5-5", description="model of a line that names none")
+    max_tokens: int = Field(4096, ge=1, description="max_tokens of a line that names none")
     system: str | None = Field(None, description="system prompt of a line that has none")
-    params: dict[str, Any] = Field(default_factory=dict, description="more params for lines that lack them")
-    prompt: Prompt | None = Field(None, description="template of a prompt: see prompt")
-    id_column: str | None = Field(None, description="see id_column")
-    files: Path | None = Field(
+    bad_lines: Literal["reject", "skip"] = Field(
+        "reject", description="a file with mistakes: refuse it whole, or skip those lines"
+    )
+    naming: Literal["stem", "job"] = Field("stem", description="outbox names: NAME, or NAME.JOB")
+    betas: list[Beta] = Field(default_factory=list, description="beta features of the API, for every batch")
+    prompt: Prompt | None = Field(
+        None, description="prompt template for each row of a CSV file, or for a text: {column}, {text}"
+    )
+    id_column: str | None = Field(
+        None, description="column of a CSV file that holds the ids (custom_id or id, when not set)"
+    )
+    output: list[OutputForm] | None = Field(
         None,
-        description="folder of the files that content blocks may name, besides those beside the dropped file",
+        min_length=1,
+        description="what is written: rows (of the API), answers, csv, text (by the file's form, if not set)",
     )
-    models: dict[str, str] = Field(
-        default_factory=dict, description="Claude model that stands for one that an OpenAI line names"
+    require_ok: bool = Field(False, description="take NAME.jsonl only once NAME.jsonl.ok is beside it")
+    max_unpacked_bytes: int = Field(
+        10_000_000_000,
+        ge=1,
+        description="bytes that a packed file may unpack to, and a file grow by with those it names",
     )
-    betas: list[Beta] | None = Field(None, description="see betas")
-    bad_lines: Literal["reject", "skip"] | None = Field(None, description="see bad_lines")
-    naming: Literal["stem", "job"] | None = Field(None, description="see naming")
-    output: list[OutputForm] | None = Field(None, min_length=1, description="see output")
-    priority: Priority | None = Field(None, description="urgent, normal or low: those go out first, or last")
-    max_priority: Priority | None = Field(
-        None, description="highest that a file may ask for by its name (its queue's own, when not set)"
+    max_cost_per_file: float | None = Field(
+        None, ge=0, description="US dollars that a file may cost at most; a dearer one waits in hold/"
     )
-    require_ok: bool | None = Field(None, description="see require_ok")
-    max_cost_per_file: float | None = Field(None, ge=0, description="see max_cost_per_file")
     max_cost_per_day: float | None = Field(
-        None, ge=0, description="of this queue, besides that over all: see max_cost_per_day"
+        None,
+        ge=0,
+        description="US dollars that all files sent in a day (UTC) may cost at most; a queue's limit besides",
     )
     max_requests_per_day: int | None = Field(
-        None, ge=0, description="of this queue, besides that over all: see max_requests_per_day"
+        None, ge=0, description="requests that may be sent in a day (UTC); a queue's limit besides"
     )
-    count_requests: int | None = Field(None, ge=0, description="see count_requests")
-    notify_command: list[Words] | None = Field(None, min_length=1, description="see notify_command")
-    notify_url: WebhookUrl = Field(None, description="see notify_url")
-    notify_secret_file: Path | None = Field(None, description="see notify_secret_file")
-    keep_done_days: int | None = Field(None, ge=1, description="see keep_done_days")
-    keep_done_bytes: int | None = Field(None, ge=0, description="of this queue alone: see keep_done_bytes")
-    keep_rejected_days: int | None = Field(None, ge=1, description="see keep_rejected_days")
+    notify_command: list[Words] | None = Field(
+        None, min_length=1, description="program, with its arguments, that is run for each receipt"
+    )
+    notify_url: WebhookUrl = Field(None, description="URL that gets each receipt (a webhook)")
+    notify_secret_file: Path | None = Field(None, description="file with the secret that signs what is sent")
+    keep_done_days: int | None = Field(
+        None, ge=1, description="remove finished jobs from done/ after so many days (never, when not set)"
+    )
+    keep_done_bytes: int | None = Field(
+        None, ge=0, description="remove the oldest from done/ beyond so many bytes (never, when not set)"
+    )
+    keep_rejected_days: int | None = Field(
+        None, ge=1, description="remove refused files from rejected/ after so many days (never, when not set)"
+    )
     keep_rejected_bytes: int | None = Field(
-        None, ge=0, description="of this queue alone: see keep_rejected_bytes"
+        None, ge=0, description="remove the oldest from rejected/ beyond so many bytes (never, when not set)"
     )
 
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_flag(cls, value: Any, info: ValidationInfo) -> Any:
         return refuse_flag(value, cls.model_fields[info.field_name or ""].annotation)
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyOn:
+    """Who hears of a receipt: a *command* with its arguments, a *url*; either may be missing."""
+
+    command: tuple[str, ...] = ()
+    url: str = ""
+    secret_file: Path | None = None
+
+
+class QueueSettings(SharedSettings):
+    """Settings of one queue: an overlay, of which only what is given counts, or all that holds for it."""
+
+    params: dict[str, Any] = Field(default_factory=dict, description="more params for lines that lack them")
+    files: Path | None = Field(
+        None,
+        description="folder of the files that content blocks may name, besides those beside the dropped file",
+    )
+    models: dict[str, str] = Field(
+        default_factory=dict, description="Claude model that replaces one that an OpenAI line names"
+    )
+    priority: Priority = Field(
+        Priority.NORMAL, description="urgent, normal or low: those go out first, or last"
+    )
+    max_priority: Priority | None = Field(
+        None, description="highest that a file may ask for by its name (its queue's own, when not set)"
+    )
 
     @field_validator("max_priority")
     @classmethod
@@ -128,41 +171,40 @@ class Queue(BaseModel):
             )
         return highest
 
+    def over(self, usual: SharedSettings) -> "QueueSettings":
+        """Return what holds for the queue: what it gives, and the rest as *usual*."""
+        own = {name: getattr(self, name) for name in self.model_fields_set}
+        return self.model_construct(
+            **{name: getattr(usual, name) for name in SharedSettings.model_fields} | own
+        )
 
-@dataclass(frozen=True, slots=True)
-class NotifyOn:
-    """Who hears of a receipt: a *command* with its arguments, a *url*; either may be missing."""
+    @property
+    def defaults(self) -> Defaults:
+        """What a line gets that lacks it."""
+        params: dict[str, Any] = {"model": self.model, "max_tokens": self.max_tokens}
+        params |= {"system": self.system} if self.system is not None else {}
+        encoded = {key: msgspec.json.encode(value) for key, value in (params | self.params).items()}
+        return Defaults(encoded, self.models)
 
-    command: tuple[str, ...] = ()
-    url: str = ""
-    secret_file: Path | None = None
+    @property
+    def skips_bad_lines(self) -> bool:
+        """Whether good lines are sent if others have mistakes."""
+        return self.bad_lines == "skip"
 
+    @property
+    def names_by_job(self) -> bool:
+        """Whether the job's id is part of every name in the outbox."""
+        return self.naming == "job"
 
-@dataclass(frozen=True, slots=True)
-class QueueRules:
-    """What holds for one queue, all told. *is_refused*: nobody declared it, and such are not used."""
-
-    defaults: Defaults
-    skips_bad_lines: bool
-    names_by_job: bool
-    is_refused: bool
-    prompt: str | None
-    id_column: str | None
-    files: Path | None
-    models: Mapping[str, str]
-    betas: tuple[str, ...]
-    output: tuple[OutputForm, ...]  # empty: by the form of the file
-    priority: Priority
-    max_priority: Priority
-    require_ok: bool
-    count_requests: int
-    max_unpacked_bytes: int
-    notice: NotifyOn
+    @property
+    def notice(self) -> NotifyOn:
+        """Who hears of its receipts."""
+        return NotifyOn(tuple(self.notify_command or ()), self.notify_url or "", self.notify_secret_file)
 
     def output_of(self, kind: Kind) -> tuple[OutputForm, ...]:
-        """Return in which forms the answers to a file of that *kind* are put out; at least one."""
-        return self.output or USUAL_OUTPUT[kind]
+        """Return in which forms the answers to a file of that *kind* are written; at least one."""
+        return tuple(self.output or USUAL_OUTPUT[kind])
 
     def priority_of(self, name: bytes) -> Priority:
         """Return as which a file called *name* goes out."""
-        return grant(asked_by(name), self.priority, self.max_priority)
+        return grant(asked_by(name), self.priority, self.max_priority or self.priority)

@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict, SettingsError
 from batchbox.domain.errors import BAD_SETTINGS, Stop
 from batchbox.settings.errors import InvalidSettings, SettingProblem, Step, find_line, nearest
 from batchbox.settings.model import PREFIX, Settings
-from batchbox.settings.queues import Queue
+from batchbox.settings.queues import QueueSettings
 
 NOT_SETTINGS = frozenset({"SPOOL", "CONFIG"})  # options of the commands
 A_FLAG = "a flag"
@@ -82,7 +82,7 @@ class _Places:
         top, last = str(place[0]), str(place[-1])
         where, line = self._find(place)
         if error["type"] == "extra_forbidden":
-            fields = Queue.model_fields if top == "queue" else Settings.model_fields
+            fields = QueueSettings.model_fields if top == "queue" else Settings.model_fields
             near = nearest(last, fields)
             return SettingProblem(
                 where, line, f"{name} is not a setting", f'did you mean "{near}"?' if near else "remove it"

@@ -107,7 +107,7 @@ def compose(  # noqa: PLR0913, PLR0917  each is an option
 
 
 def _make(aim: Aim, choice: InputChoice, words: Words, settings: Settings) -> None:
-    if settings.for_queue(aim.queue).is_refused:
+    if settings.refuses(aim.queue):
         fix = f"there are: {', '.join(['default', *settings.queue])}"
         raise Stop(f'there is no queue "{aim.queue}" here', fix, code=BAD_SETTINGS)
     with ExitStack() as stack:

@@ -22,7 +22,7 @@ from batchbox.formats.bad_line_records import bad_line_record
 from batchbox.formats.csv_reader import Table, TableProblem
 from batchbox.formats.decompress import unpack
 from batchbox.formats.row_prompts import RowPrompts, read_text
-from batchbox.settings.queues import QueueRules
+from batchbox.settings.queues import QueueSettings
 
 LOOK_EVERY = 1 << 24  # bytes, until the room on the disk is looked at again
 BLANKS = b"\n" * (1 << 16)
@@ -31,7 +31,7 @@ HasRoom = Callable[[int], bool]
 Note = Callable[[int], object]
 
 
-def convert(ctx: Context, job: Manifest, rules: QueueRules) -> None:
+def convert(ctx: Context, job: Manifest, rules: QueueSettings) -> None:
     """Write the file of *job* as lines of JSON, if it is not that. Raise `InvalidFile`, `TryLater`."""
     form = job.source.form
     if form.is_plain:
@@ -106,7 +106,9 @@ class Lines:
             self._number += len(blanks)
 
 
-def write_lines(file: BinaryIO, out: Lines, form: Form, name: bytes, queue: str, rules: QueueRules) -> None:
+def write_lines(
+    file: BinaryIO, out: Lines, form: Form, name: bytes, queue: str, rules: QueueSettings
+) -> None:
     """Write to *out* what *file*, dropped as *name*, says. Raise `InvalidFile` if it cannot be read."""
     match form.kind:
         case "jsonl":
@@ -121,7 +123,7 @@ def write_lines(file: BinaryIO, out: Lines, form: Form, name: bytes, queue: str,
 
 
 def _write_rows(
-    file: BinaryIO, kind: Literal["csv", "tsv"], out: Lines, queue: str, rules: QueueRules
+    file: BinaryIO, kind: Literal["csv", "tsv"], out: Lines, queue: str, rules: QueueSettings
 ) -> None:
     table = Table(file, kind)
     rows = RowPrompts(table.columns, rules.prompt, rules.id_column, queue)
@@ -135,7 +137,7 @@ def _write_rows(
     out.fill(table.lines)
 
 
-def _write_text(file: BinaryIO, out: Lines, custom_id: str, rules: QueueRules) -> None:
+def _write_text(file: BinaryIO, out: Lines, custom_id: str, rules: QueueSettings) -> None:
     text = csv_reader.read_whole(file)
     out.put(1, read_text(text, custom_id, rules.prompt))
     out.fill(text.count("\n") + (not text.endswith("\n")))

@@ -4,7 +4,7 @@ What was checked is what is sent: the bodies are ours, and a producer that still
 no longer change them.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, count
 from typing import BinaryIO
@@ -34,8 +34,8 @@ from batchbox.formats.local_files import Fetch
 from batchbox.formats.request_lines import Request
 from batchbox.ports.storage import Stored
 from batchbox.settings.errors import nearest
-from batchbox.settings.model import DEFAULT_QUEUE
-from batchbox.settings.queues import QueueRules
+from batchbox.settings.model import DEFAULT_QUEUE, Settings
+from batchbox.settings.queues import QueueSettings
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     try:
         if is_cancel(job.source.exact_name):
             raise explain_idle(ctx, job)
-        _require_queue(job, rules, ctx.settings.queue)
+        _require_queue(job, ctx.settings)
         require_ok(ctx, job)
         convert(ctx, job, rules)
         reading, written = _read(ctx, job, rules, frozenset())
@@ -64,15 +64,15 @@ def ingest(ctx: Context, stored: Stored) -> Stored:
     return _conclude(ctx, stored, reading, written, rules)
 
 
-def _require_queue(job: Manifest, rules: QueueRules, known: Collection[str]) -> None:
+def _require_queue(job: Manifest, settings: Settings) -> None:
     folder, slash, _ = job.source.name.rpartition("/")
     if slash:
         problem = f'the folder "{folder}" of the inbox cannot be a queue, so nothing of the file was sent'
         fix = "drop it into the inbox itself, or into a folder with a name of letters a to z, digits, - and _"
         raise InvalidFile(problem, f"queue default is the inbox: {fix}" if folder == DEFAULT_QUEUE else fix)
-    if rules.is_refused:
+    if settings.refuses(job.source.queue):
         problem = f'there is no queue "{job.source.queue}" here, so nothing of it was sent'
-        near = nearest(job.source.queue, known)
+        near = nearest(job.source.queue, settings.queue)
         fix = f'did you mean "{near}"? ' if near else ""
         raise InvalidFile(
             problem, f"{fix}drop it into another folder, or ask whoever runs batchbox for this queue"
@@ -121,7 +121,7 @@ def _note_source(ctx: Context, stored: Stored, seen: InboxFile) -> Stored:
 
 
 def _conclude(
-    ctx: Context, stored: Stored, reading: Reading, written: tuple[EstimatedPart, ...], rules: QueueRules
+    ctx: Context, stored: Stored, reading: Reading, written: tuple[EstimatedPart, ...], rules: QueueSettings
 ) -> Stored:
     found = describe_dropped(ctx, stored.manifest, reading.conclude())
     problems, total = tuple(reading.mistakes), reading.mistakes_total
@@ -140,20 +140,18 @@ def _conclude(
         skipped=found.skipped,
         bytes=sum(part.bytes for part in parts),
     )
-    estimated, how = estimate_parts(ctx, job.job, written, rules.count_requests)
-    checked = job.with_betas(rules.betas).checked(
+    checked = job.with_betas(tuple(rules.betas)).checked(
         found=found,
         problems=problems,
         total=total,
-        parts=estimated,
-        estimated_by=how,
+        parts=estimate_parts(ctx, written),
         at=ctx.stamp(),
     )
     return ctx.spool.save(checked, stored.version)
 
 
 def _read(
-    ctx: Context, job: Manifest, rules: QueueRules, repeated: frozenset[int]
+    ctx: Context, job: Manifest, rules: QueueSettings, repeated: frozenset[int]
 ) -> tuple[Reading, tuple[EstimatedPart, ...]]:
     """Write the parts; if that fails give back the room, for others and for the next try."""
     total = job.source.size if job.source.form.is_plain else None
@@ -180,7 +178,7 @@ def _give_back(ctx: Context, job: Manifest, written: Iterable[EstimatedPart], *m
     ctx.spool.discard(job.job, [SKIPPED, *more, *map(body_name, labels), *map(index_name, labels)])
 
 
-def _open_attachments(ctx: Context, queue: str, rules: QueueRules) -> Fetch:
+def _open_attachments(ctx: Context, queue: str, rules: QueueSettings) -> Fetch:
     folder = str(rules.files) if rules.files else None
     return ctx.spool.attachments(queue, folder, ctx.settings.queue.keys() - {queue})
 
@@ -236,7 +234,7 @@ def _write_part(
 
 def measure(
     file: BinaryIO,
-    rules: QueueRules,
+    rules: QueueSettings,
     max_requests: int,
     max_bytes: int,
     fetch: Fetch = fetch_nothing,

@@ -21,7 +21,7 @@ from batchbox.formats.local_files import Fetch, embed, may_name_files
 from batchbox.formats.raw_json import JsonProblem, quote
 from batchbox.formats.request_lines import BOM, Request, read_line
 from batchbox.formats.request_lines_fast import read_plain
-from batchbox.settings.queues import QueueRules
+from batchbox.settings.queues import QueueSettings
 
 BLOCK = 1 << 16  # with all that is made of it below what malloc(3) takes anew from the kernel each time
 LINE_PIECE = 1 << 20
@@ -48,7 +48,7 @@ class Reading:
     def __init__(
         self,
         file: BinaryIO,
-        rules: QueueRules,
+        rules: QueueSettings,
         line_limit: int,
         skipped: BinaryIO | None,
         repeated: frozenset[int] = frozenset(),
@@ -57,6 +57,7 @@ class Reading:
         self._file = file
         self._fetch = fetch
         self._rules = rules
+        self._defaults = rules.defaults
         self._limit = line_limit
         self._skipped = skipped
         self._repeated = repeated
@@ -145,7 +146,7 @@ class Reading:
             raise InvalidFile(problem, fix, line=number)
 
     def _check(self, number: int, raw: bytes) -> Request | Problem | None:
-        found = read_line(number, raw, self._rules.defaults)
+        found = read_line(number, raw, self._defaults)
         if not isinstance(found, Request):
             return found
         before = self._first_use(found)
