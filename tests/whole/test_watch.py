@@ -1,4 +1,4 @@
-"""`watch`: live on a terminal, by lines elsewhere; it outlives daemon and spool, and ends cleanly."""
+"""`status --watch`: drawn again on a terminal; it outlives daemon and spool, and ends cleanly."""
 
 import fcntl
 import os
@@ -17,15 +17,12 @@ import pytest
 
 from batchbox.cli.status.watch import BACK, CLEAN, END_OF_LINE, HOME
 from batchbox.cli.text_layout import measure
-from batchbox_sandbox.remote import Sandbox
 from tests.support.daemon import DEADLINE, PROGRAM, Box, request, wait_for
-
-SOON = ["--seconds", "0.1"]
 
 
 @dataclass
 class Watch:
-    """A `watch` that runs, and what it has shown so far."""
+    """A `status --watch` that runs, and what it has shown so far."""
 
     process: subprocess.Popen[bytes]
     output: int
@@ -63,18 +60,16 @@ class Watch:
 
 
 @contextmanager
-def watching(box: Box, *more: str, on_terminal: bool = False, **environment: str) -> Iterator[Watch]:
-    """Run `watch` on the spool for the length of the block."""
-    ours, theirs = pty.openpty() if on_terminal else os.pipe()
+def watching(box: Box, *more: str, **environment: str) -> Iterator[Watch]:
+    """Run `status --watch` on the spool for the length of the block."""
+    ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*PROGRAM, "watch", *SOON, *more],
+        [*PROGRAM, "status", "--watch", *more],
         env=box.env(**{"TERM": "xterm"} | environment),
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
     )
-    if not on_terminal:
-        os.close(theirs)
     watch = Watch(process, ours)
     try:
         yield watch
@@ -82,50 +77,14 @@ def watching(box: Box, *more: str, on_terminal: bool = False, **environment: str
         process.kill()
         process.wait()
         os.close(watch.output)
-        if on_terminal:
-            os.close(theirs)
+        os.close(theirs)
 
 
-def test_each_change_is_a_line_where_it_is_piped(box: Box, sandbox: Sandbox) -> None:
-    """The daemon, a file on its way, a flag, the end of the daemon: each told once, without any escape."""
-    sandbox.order("create", "refuse", times=10**6, status=429)
-    with watching(box) as watch:
-        watch.await_text("batchbox is not running")
-        with box.running() as daemon:
-            watch.await_text(f"batchbox is running on {box.root}")
-            box.drop("質問\x1b[31m.jsonl", request("a"))
-            watch.await_text("質問%1B[31m.jsonl: ready to be sent")
-            watch.await_text("sending waits: ")
-            sandbox.clear()
-            watch.await_text("質問%1B[31m.jsonl: published, succeeded")
-            box.command("drain")
-            watch.await_text("control/DRAIN stands")
-            box.command("resume")
-            watch.await_text("control/DRAIN was taken down")
-            daemon.kill()
-            wait_for(lambda: watch.read().count("batchbox is not running") == 2, "the end of the daemon")
-        assert watch.end() == 0
-        lines = watch.read().splitlines()
-    assert all(line.isprintable() for line in lines)
-    assert sum("published, succeeded" in line for line in lines) == 1
-
-
-def test_a_file_that_came_and_went_between_two_looks_is_told(box: Box) -> None:
-    """What has finished is told from the archive, not from what was seen under way."""
-    with watching(box, "--seconds", "5") as watch:
-        watch.await_text("batchbox is not running")
-        with box.running():
-            box.drop("q.jsonl", request("a"))
-            box.await_receipt("q")
-            watch.await_text("q.jsonl: published, succeeded")
-        assert watch.end(signal.SIGTERM) == 0
-
-
-def test_the_page_is_drawn_anew_on_a_terminal(box: Box) -> None:
+def test_the_page_is_drawn_again_on_a_terminal(box: Box) -> None:
     """As wide and as high as the terminal is, at most 80 columns; what was there before comes back."""
     for number in range(3):
         box.drop(f"{number}質問の一覧質問の一覧質問の一覧.jsonl", request("a"))
-    with watching(box, on_terminal=True) as watch:
+    with watching(box) as watch:
         watch.resize(24, 200)
         watch.await_text("Waiting in the inbox: 3")
         assert watch.read().startswith(CLEAN)
@@ -144,40 +103,36 @@ def test_the_page_is_drawn_anew_on_a_terminal(box: Box) -> None:
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": ""}], ids=str)
-def test_a_dumb_terminal_gets_lines(box: Box, environment: dict[str, str]) -> None:
+def test_a_dumb_terminal_is_refused(box: Box, environment: dict[str, str]) -> None:
     """No escape sequence is sent to one that would show it."""
-    with watching(box, on_terminal=True, **environment) as watch:
-        watch.await_text("batchbox is not running")
-        assert watch.end() == 0
+    with watching(box, **environment) as watch:
+        watch.await_text("batchbox status")
+        assert watch.process.wait(DEADLINE) == 2
         assert "\x1b" not in watch.read()
 
 
-@pytest.mark.parametrize("on_terminal", [False, True])
-def test_a_spool_that_goes_away_is_waited_for(box: Box, on_terminal: bool) -> None:
-    """Unmounted, it is told once; back again, it is shown again."""
+def test_a_spool_that_goes_away_is_waited_for(box: Box) -> None:
+    """Unmounted, it says so; back again, it is shown again."""
     away = box.root.with_name("away")
-    with watching(box, on_terminal=on_terminal) as watch:
+    with watching(box) as watch:
         watch.await_text("not running")
         Path(box.root).rename(away)
-        watch.await_text("it is looked for again and again" if not on_terminal else "is not a spool")
+        wait_for(lambda: "is not a spool" in " ".join(" ".join(watch.page()).split()), "that it is gone")
         before = watch.read().count("not running")
         away.rename(box.root)
         wait_for(lambda: watch.read().count("not running") > before, "the spool")
-        assert watch.end() == 0
+        assert watch.end(signal.SIGTERM) == 0
 
 
-def test_its_reader_may_leave(box: Box) -> None:
-    """As with head: no error, no traceback."""
-    with watching(box) as watch:
-        watch.await_text("not running")
-        os.close(watch.output)
-        watch.output = os.dup(2)
-        box.command("pause")
-        assert watch.process.wait(DEADLINE) == 0
+def test_without_a_terminal_it_is_refused(box: Box) -> None:
+    """A pipe gets a command to run instead."""
+    done = box.command("status", "--watch")
+    assert done.returncode == 2
+    assert "batchbox status" in done.stderr
 
 
 def test_what_is_no_spool_is_refused_at_the_start(box: Box, tmp_path: Path) -> None:
     """A mistyped path is not waited for."""
-    done = box.command("watch", "--spool", str(tmp_path / "nowhere"))
-    assert done.returncode == 3
-    assert "is not a spool" in done.stderr
+    with watching(box, "--spool", str(tmp_path / "nowhere")) as watch:
+        wait_for(lambda: "is not a spool" in " ".join(watch.read().split()), "the refusal")
+        assert watch.process.wait(DEADLINE) == 3

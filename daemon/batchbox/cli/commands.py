@@ -17,10 +17,9 @@ COMMANDS = {  # name: (module, the first line of its docstring), in the order of
     "check": ("check", "Tell what would be sent, or what is wrong."),
     "drop": ("drop", "Put a file into the inbox, whole or not at all."),
     "compose": ("compose.command", "Make requests of a prompt and many files, rows or images."),
-    "status": ("status.command", "Tell what waits, runs and is held, and why."),
+    "status": ("status.command", "Show waiting, running and held files, and why."),
     "show": ("status.show", "Tell the whole story of one file."),
     "merge": ("merge", "Put the rows of a second try into the first's, in their places."),
-    "watch": ("status.watch", "Show it live, until Ctrl-C."),
     "cancel": ("control.job_commands", "End a file early; its receipt follows."),
     "hold": ("control.job_commands", "Put a file that is under way aside, as it is."),
     "release": ("control.job_commands", "Take a file back from hold/ and look again."),
@@ -49,7 +48,6 @@ EXITS = {
     "sent, there is nothing or, with --wait, not all answered; 2 wrong use; 3 the spool cannot be used.",
     "merge": "Exit codes: 0 every row is answered; 1 merged, not all are; 2 wrong use, or nothing was "
     "written; 3 the file cannot be written.",
-    "watch": "Exit codes: 0 ended by Ctrl-C, SIGTERM or its reader; 3 the spool cannot be used at the start.",
     "demo": "Exit codes: 0 all went as it should; 1 not all did; 3 the folder cannot be used.",
     "sandbox": "Exit codes: 0 ended as asked; 2 wrong use.",
 }

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -217,14 +217,6 @@ def find_failure(root: Path, job: Manifest) -> Trouble | None:
         return None
     health = read_health(layout.health)
     return health.jobs.get(job.job) or health.sending or health.crowded or health.asking
-
-
-def find_finished(root: Path, known: Container[str] | None) -> dict[str, Manifest | None]:
-    """Return the finished jobs beyond those *known*, oldest first; only their names if none is known yet."""
-    new = [
-        (name, day) for day, names in _archive(Layout(root)) for name in names if name not in (known or ())
-    ]
-    return {name: None if known is None else _try_read(day / name) for name, day in sorted(new)}
 
 
 def find_jobs(root: Path, text: str, places: tuple[str, ...] = PLACES) -> list[tuple[str, Manifest]]:

@@ -26,12 +26,25 @@ CheckOption = Annotated[
 ]
 
 
-def status(spool: SpoolOption = None, as_json: JsonOption = False, check: CheckOption = False) -> None:
-    """Tell what waits, runs and is held, and why."""
+WatchOption = Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")]
+
+
+def status(
+    spool: SpoolOption = None,
+    as_json: JsonOption = False,
+    check: CheckOption = False,
+    watch: WatchOption = False,
+) -> None:
+    """Show waiting, running and held files, and why."""
     if check:
         from batchbox.cli.status.nagios import check_health  # noqa: PLC0415  for those who ask for it
 
         check_health(spool, as_json)
+    if watch:
+        from batchbox.cli.status import watch as screen  # noqa: PLC0415
+
+        screen.watch(require_spool(spool))
+        return
     found = survey(require_spool(spool), None if as_json else SHOWN)
     now = SystemClock().now()
     if as_json:

@@ -1,4 +1,4 @@
-"""`watch`: the overview, live. On a terminal it is drawn anew; elsewhere each change is a line.
+"""`status --watch`: the status, drawn again about every second.
 
 It only looks, as `status` does, and rests long enough after each look to take a hundredth of a processor.
 """
@@ -8,20 +8,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from batchbox.cli.options import SpoolOption, require_spool
-from batchbox.cli.status.changes import Facts, FinishedJob, gather, print_changes
 from batchbox.cli.status.render import SHOWN, write_overview
-from batchbox.cli.text_layout import WIDTH, clip, flow, printable
-from batchbox.domain.errors import BatchboxError
+from batchbox.cli.text_layout import WIDTH, clip, flow
+from batchbox.domain.errors import BAD_SETTINGS, BatchboxError, Stop
 from batchbox.ports.clock import SystemClock
-from batchbox.readmodel.survey import Survey, survey
+from batchbox.readmodel.survey import survey
 
 SECONDS = 1.0
 HEIGHT = 24  # where the terminal does not say
@@ -31,34 +28,19 @@ LONGEST = 30.0
 CLEAN = "\x1b[?1049h\x1b[?25l"  # another screen, and no cursor: what was there before comes back
 BACK = "\x1b[?25h\x1b[?1049l"
 HOME, END_OF_LINE, BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
-GONE = "{problem}; it is looked for again and again"
 
 Mail = SimpleQueue[str]
 
 
-def watch(
-    spool: SpoolOption = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Look this often at most.")] = SECONDS,
-    lines: Annotated[
-        bool, typer.Option("--lines", help="A line for each change, on a terminal too.")
-    ] = False,
-) -> None:
-    """Show it live, until Ctrl-C.
-
-    Where the output is no terminal, or TERM is dumb, each change is a line.
-    """
-    root = require_spool(spool)
+def watch(root: Path) -> None:
+    """Draw the status of the spool at *root* until Ctrl-C or SIGTERM. Raise `Stop` without a terminal."""
+    if not sys.stdout.isatty() or os.environ.get("TERM", "") in DUMB:
+        fix = "run: batchbox status (or batchbox status --json, for a program)"
+        raise Stop("--watch needs a terminal", fix, code=BAD_SETTINGS)
     survey(root, SHOWN)  # what is no spool at all is refused; one that goes away later is waited for
-    on_screen = not lines and sys.stdout.isatty() and os.environ.get("TERM", "") not in DUMB
     mail: Mail = SimpleQueue()
-    try:
-        with _signals(mail):
-            if on_screen:
-                _watch_screen(root, mail, seconds)
-            else:
-                _watch_lines(root, mail, seconds)
-    except BrokenPipeError:  # whoever read the lines has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with _signals(mail):
+        _watch_screen(root, mail)
 
 
 @contextmanager
@@ -83,23 +65,24 @@ def _signals(mail: Mail) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _look(root: Path, in_full: int | None) -> tuple[Survey | None, str]:
-    """Return the spool as it is, or why it cannot be seen."""
+def _look(root: Path, now: datetime) -> list[str]:
+    """Return the lines of the status, or why it cannot be seen."""
     try:
-        return survey(root, in_full), ""
+        return list(write_overview(survey(root, SHOWN), now))
     except BatchboxError as error:
-        return None, GONE.format(problem=error.problem)
+        problem = error.problem
     except OSError as error:
-        return None, GONE.format(problem=str(error))
+        problem = str(error)
+    return list(flow(f"{problem}; trying again", ""))
 
 
-def _turn(mail: Mail, seconds: float, look: Callable[[], None], redraw: Callable[[], None]) -> None:
+def _turn(mail: Mail, look: Callable[[], None], redraw: Callable[[], None]) -> None:
     """Look, rest, and look again until the end is asked for."""
     clock = SystemClock()
     while True:
         began = clock.monotonic()
         look()
-        until = clock.monotonic() + min(max(seconds, REST * (clock.monotonic() - began)), LONGEST)
+        until = clock.monotonic() + min(max(SECONDS, REST * (clock.monotonic() - began)), LONGEST)
         while (left := until - clock.monotonic()) > 0:
             word = _wait(mail, left)
             if word == "end":
@@ -115,13 +98,12 @@ def _wait(mail: Mail, seconds: float) -> str:
         return ""
 
 
-def _watch_screen(root: Path, mail: Mail, seconds: float) -> None:
+def _watch_screen(root: Path, mail: Mail) -> None:
     clock, page = SystemClock(), [""]
 
     def look() -> None:
-        found, problem = _look(root, SHOWN)
         head = f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, Ctrl-C ends"
-        page[:] = [head, *(write_overview(found, clock.now()) if found else flow(problem, ""))]
+        page[:] = [head, *_look(root, clock.now())]
         draw()
 
     def draw() -> None:
@@ -132,7 +114,7 @@ def _watch_screen(root: Path, mail: Mail, seconds: float) -> None:
 
     try:
         sys.stdout.write(CLEAN)
-        _turn(mail, seconds, look, draw)
+        _turn(mail, look, draw)
     finally:
         sys.stdout.write(BACK)
         sys.stdout.flush()
@@ -144,23 +126,3 @@ def _draw(page: list[str], columns: int, rows: int) -> None:
     drawn = (clip(line, columns) + END_OF_LINE for line in islice(shown, rows))
     sys.stdout.write(HOME + "\n".join(drawn) + BELOW)
     sys.stdout.flush()
-
-
-def _watch_lines(root: Path, mail: Mail, seconds: float) -> None:
-    clock, finished = SystemClock(), FinishedJob(root)
-    before: list[Facts] = [{}]
-
-    def look() -> None:
-        found, problem = _look(root, None)
-        after = gather(found) if found else {("daemon", ""): problem}
-        sentences = list(print_changes(before[0], after)) if found else _tell_gone(before[0], problem)
-        before[0] = after
-        for sentence in [*finished.tell(), *sentences] if found else sentences:
-            sys.stdout.write(f"{clock.now():%H:%M:%S}  {printable(sentence)}\n")
-        sys.stdout.flush()
-
-    _turn(mail, seconds, look, lambda: None)
-
-
-def _tell_gone(before: Facts, problem: str) -> list[str]:
-    return [] if before.get(("daemon", "")) == problem else [problem]
