@@ -41,3 +41,14 @@ def test_a_file_that_was_taken_at_once_leaves_no_marker(box: Box, tmp_path: Path
         for _ in range(3):
             assert box.command("drop", str(file), "--wait").returncode == 0
             assert not list((box.root / "inbox").glob("a*"))
+
+
+def test_a_file_that_others_may_write_to_keeps_its_marker(box: Box) -> None:
+    """It is replaced by a private copy before it is checked: that is no change."""
+    file = box.drop("a.jsonl", request("a"))
+    file.chmod(0o666)
+    file.with_name("a.jsonl.ok").touch()
+    assert box.command("run", "--until-idle").returncode == 0
+    receipt = box.receipt("a")
+    assert receipt
+    assert receipt["status"] == "succeeded", receipt["message"]

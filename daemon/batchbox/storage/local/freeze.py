@@ -25,7 +25,8 @@ def freeze(path: Path, sees_writers: bool) -> None:
     with open(path, "rb") as source, durable.write_whole(path) as copy:
         while chunk := source.read(durable.CHUNK):
             copy.write(chunk)
-        os.utime(copy.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))  # it is told by that
+        copy.flush()  # what is written later would set the time again
+        os.utime(copy.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))  # the marker names it by that
         os.fchmod(copy.fileno(), stat.S_IMODE(found.st_mode) & READABLE | stat.S_IRUSR)
         with suppress(PermissionError):  # so that its owner's group may still read it, if it is ours too
             os.fchown(copy.fileno(), -1, found.st_gid)
