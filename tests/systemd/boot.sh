@@ -24,6 +24,15 @@ Requires=basic.target
 After=basic.target
 AllowIsolate=yes
 UNIT
+# nor are its people, and a batchbox that it has
+for file in passwd group; do
+    awk -F: '($3 < 1000 || $3 == 65534) && $1 !~ /^batchbox/' "/etc/$file" > "etc/$file"
+done
+for pair in passwd:shadow group:gshadow; do
+    [ ! -e "/etc/${pair#*:}" ] ||
+        awk -F: 'NR == FNR { known[$1]; next } $1 in known' "etc/${pair%:*}" "/etc/${pair#*:}" > "etc/${pair#*:}"
+done
+rm -rf etc/batchbox var/lib/batchbox var/lib/batchbox-*
 : > etc/fstab
 echo 0123456789abcdef0123456789abcdef > etc/machine-id
 
