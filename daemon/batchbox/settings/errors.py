@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,30 +52,26 @@ class InvalidSettings(Stop):
 
 
 def find_line(text: str, place: Sequence[Step]) -> int:
-    """Return the line of TOML on which what is at *place* begins, or the last step of it that is there.
+    """Return the line of TOML on which the value at *place* begins, or what exists of *place*.
 
-    0 if there is nothing of it, or the text is no TOML, or too long for it. The parser itself is asked, for
-    beginnings of the text: what is there after a line, and was not before, stands there.
+    0 if nothing of it exists, or if *text* is not TOML or too long.
     """
-    if len(text) > LONG:
+    whole = _try_parse(text) if len(text) <= LONG else None
+    parts = (place[:end] for end in range(len(place), 0, -1))
+    found = next((part for part in parts if _has(whole, part)), None)
+    if found is None:
         return 0
     lines = text.splitlines(keepends=True)
-    whole = _try_parse(text)
-    there = [place[:end] for end in range(len(place), 0, -1) if _has(whole, place[:end])]
-    if not there:
-        return 0
-    # it is there after `high` lines, not after `before`; strings and lists span lines in between that cannot
-    # be parsed
-    before, low, high = 0, 1, len(lines)
-    while low < high:
-        middle = (low + high) // 2
-        heads = ((number, _try_parse("".join(lines[:number]))) for number in range(middle, low - 1, -1))
-        number, head = next((found for found in heads if found[1] is not None), (0, None))
-        if head is not None and _has(head, there[0]):
-            high = number
-            continue
-        before, low = (before if head is None else number), middle + 1
-    return before + 1
+    # once it exists after a line's statement it exists after all later ones
+    return 1 + bisect_left(
+        range(len(lines)), True, key=lambda number: _has(_parse_through(lines, number), found)
+    )
+
+
+def _parse_through(lines: Sequence[str], number: int) -> dict[str, Any]:
+    """Parse up to the end of the statement that line *number*, from 0, is in; it may span several lines."""
+    heads = ("".join(lines[: end + 1]) for end in range(number, len(lines)))
+    return next((found for head in heads if (found := _try_parse(head)) is not None), {})
 
 
 def _try_parse(text: str) -> dict[str, Any] | None:
