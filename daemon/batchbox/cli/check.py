@@ -33,7 +33,7 @@ def check(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what would be sent, or what is wrong."""
+    """Show what would be submitted, its maximum cost, or mistakes."""
     settings = read_settings(spool, config)
     reports = [_examine(path, queue, settings, spool) for path in files]
     if as_json:

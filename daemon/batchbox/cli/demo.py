@@ -37,7 +37,7 @@ PROGRAM = [sys.executable, "-m", "batchbox"]
 
 
 def demo(spool: SpoolOption = None) -> None:
-    """Show the whole way of a file; needs no key."""
+    """Show a file's whole way through batchbox; needs no key."""
     require_sandbox()
     root = _make_fresh(spool)
     samples = find_samples()

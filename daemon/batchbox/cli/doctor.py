@@ -15,7 +15,7 @@ from batchbox.cli.text_layout import print_json, print_wrapped
 from batchbox.diagnostics import daemon_checks, host_checks, permission_checks, spool_checks
 from batchbox.domain.batch import Page
 from batchbox.domain.errors import NOT_ALL_WELL, UNFIT, Stop
-from batchbox.engine.admission import ROOM_FACTOR
+from batchbox.engine.steps.free_space import ROOM_FACTOR
 from batchbox.notify.targets import find_problems
 from batchbox.ports.clock import SystemClock
 from batchbox.reports.check_result import Check, Verdict, accuse, count, warn, worst
@@ -43,7 +43,7 @@ def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Ask nothing of the network.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find out what is not as it should be.
+    """Find problems.
 
     Looks at settings, spool, disk, limits, network, key and clock. Changes nothing and costs nothing.
     """

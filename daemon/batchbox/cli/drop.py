@@ -26,7 +26,7 @@ def drop(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the receipt and tell it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a file into the inbox, whole or not at all."""
+    """Submit a file safely."""
     root = require_spool(spool)
     dropped = drop_file(root, file, queue)
     follow(root, dropped, show(os.fsencode(file.name)), wait, as_json)

@@ -30,7 +30,7 @@ def init(
         bool, typer.Option("--take-over", help="Go on with a copied or restored spool; the other is gone.")
     ] = False,
 ) -> None:
-    """Make a spool: inbox/, outbox/ and what lies between."""
+    """Create a spool: inbox/, outbox/ and the folders between."""
     root = spool.absolute()
     if takes_over:
         _take_over(root)

@@ -40,7 +40,7 @@ def merge(  # noqa: PLR0913, PLR0917  each is one of the command's own
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the rows of a second try into the first's, in their places."""
+    """Merge the rows of a second try into the first's."""
     target = out or _name_merged(first)
     with ExitStack() as stack:
         beginning = stack.enter_context(_opened(first))

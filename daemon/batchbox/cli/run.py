@@ -23,7 +23,7 @@ def run(
         bool, typer.Option("--until-idle", help="Work off what is there, then exit (for cron).")
     ] = False,
 ) -> None:
-    """Work a spool, in the foreground."""
+    """Run the daemon in the foreground."""
     notifier = SystemdNotifier(os.environ)
     try:
         _work(require_spool(spool), config, notifier, until_idle)

@@ -18,10 +18,10 @@ from batchbox.domain.output_names import show
 from batchbox.domain.stability import InboxFile, Rules, Sightings, WaitReason, judge
 from batchbox.domain.timestamps import format_time
 from batchbox.engine.steps.context import Context
+from batchbox.engine.steps.free_space import ROOM_FACTOR
 from batchbox.engine.steps.require_ok import MarkerFiles
 from batchbox.scheduling.inbox_order import InboxOrder, has_share
 
-ROOM_FACTOR = 3  # a file, its bodies, and rows of about their size
 TAKEN_AT_ONCE = 16  # about half a second on a slow disk: the loop stays awake
 JUDGED_AT_ONCE = 512
 SHOWN = 200

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import structlog
 
-from batchbox.domain.errors import BatchboxError, Damaged, InvalidFile, Stop
+from batchbox.domain.errors import BatchboxError, Damaged, Stop
 from batchbox.domain.file_types import form_of
 from batchbox.domain.job import Manifest
 from batchbox.domain.marker_files import is_answered_as, is_cancel, subject_of
-from batchbox.domain.output_names import show, stem_of
+from batchbox.domain.output_names import show
 from batchbox.domain.stability import InboxFile, Sightings, WaitReason, Writer
 from batchbox.domain.states import JobState
 from batchbox.engine.admission import CHANGED, FLAGGED, Waiting
@@ -170,23 +170,3 @@ def _is_named(asking: InboxFile, job: Manifest) -> bool:
 
 def _may_mean(asking: InboxFile, job: Manifest) -> bool:
     return asking.queue == job.source.queue and not is_cancel(job.source.exact_name)
-
-
-def explain_idle(ctx: Context, job: Manifest) -> InvalidFile:
-    """Return what there is to say of a withdrawal that had found nothing to end."""
-    subject = subject_of(job.source.exact_name)
-    name, folder = (
-        show(subject),
-        "the inbox" if job.source.queue == "default" else f"inbox/{job.source.queue}",
-    )
-    ended = list(ctx.spool.companions.endings(job.source.queue, stem_of(subject)))
-    if ended:
-        told = ", ".join(f"{receipt} ({status or 'unreadable'})" for receipt, status in ended)
-        return InvalidFile(
-            f"{name} had ended already: see {told}", "nothing to do: it was too late to cancel it"
-        )
-    fix = (
-        "see that it is the name of the file as it was dropped, its ending included, with .cancel after it, "
-        "and that it lies where that file was dropped"
-    )
-    return InvalidFile(f"no file that was dropped as {name} into {folder} is under way", fix)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from batchbox.domain.batch import Batch, Page  # split
+from batchbox.domain.batch import Batch, Page
 
 if TYPE_CHECKING:  # commands that only look have no use for the decoder
     from batchbox.domain.usage import PricedUsage

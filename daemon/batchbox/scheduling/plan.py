@@ -29,7 +29,7 @@ from batchbox.scheduling.actions import (
     Withhold,
 )
 from batchbox.scheduling.fair_order import Lane, Lanes, Turns, age_of, choose
-from batchbox.scheduling.view import View  # split
+from batchbox.scheduling.view import View
 
 SECOND_LOOK = 1 / 15  # of the settle time, between the two lists that must agree
 

@@ -93,7 +93,7 @@ def compose(  # noqa: PLR0913, PLR0917  each is an option
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make requests of a prompt and many files, rows or images."""
+    """Create requests from a prompt and many files, rows or images."""
     knows = not spool or config is not None or _can_read(spool / SETTINGS)
     aim = Aim(spool, queue, drop, wait, out, name or _name_it(prompt), skip, as_json, knows)
     _check_aim(aim)

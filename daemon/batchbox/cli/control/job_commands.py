@@ -33,7 +33,7 @@ def cancel(job: JobArgument, spool: SpoolOption = None, as_json: JsonOption = Fa
 
 
 def hold(job: JobArgument, spool: SpoolOption = None, as_json: JsonOption = False) -> None:
-    """Put a file that is under way aside, as it is.
+    """Put a running file on hold, as it is.
 
     Nothing of it is sent or fetched until it is released. What runs at the API goes on there, is paid for
     once, and its results are kept for 29 days.
@@ -42,7 +42,7 @@ def hold(job: JobArgument, spool: SpoolOption = None, as_json: JsonOption = Fals
 
 
 def release(job: JobArgument, spool: SpoolOption = None, as_json: JsonOption = False) -> None:
-    """Take a file back from hold/ and look again.
+    """Release a held file and check it again.
 
     What is undecided is looked for, and sent again if it is not found; what is gone is fetched once more.
     """
@@ -55,7 +55,7 @@ def adopt(
     spool: SpoolOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Name the batch that an undecided file was sent as. Its rows have to prove it once it has ended."""
+    """Name the batch that an undecided file was submitted as. Its rows have to prove it once it has ended."""
     root = require_spool(spool)
     found = find_job(root, job, ("hold",))
     command = Command(Verb.ADOPT, found.job, batch)
@@ -74,7 +74,7 @@ def resubmit(
     spool: SpoolOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send again what is undecided or gone in a held file. It may be paid for twice."""
+    """Submit again what is undecided or gone, and pay again. It may be paid for twice."""
     root = require_spool(spool)
     found = find_job(root, job, ("hold",))
     if not any(part.state in HELD for part in found.parts):
@@ -87,7 +87,7 @@ def resubmit(
 
 
 def retry(job: JobArgument, spool: SpoolOption = None, as_json: JsonOption = False) -> None:
-    """Try now what waits after a failure, or ask again what failed.
+    """Retry a waiting file now, or ask again what failed.
 
     Under way: what waits after a failure is tried at once. Held: as release. Finished: what was not answered
     is dropped into its queue again, as a file of its own.

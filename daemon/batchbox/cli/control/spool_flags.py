@@ -17,7 +17,7 @@ MEANS = {
 
 
 def pause(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
-    """Take and send nothing until resume.
+    """Stop taking and submitting files until resume.
 
     What runs at the API already goes on, is fetched and published.
     """
@@ -25,7 +25,7 @@ def pause(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
 
 
 def drain(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
-    """Take nothing new until resume; finish the rest.
+    """Take no new files until resume; finish the rest.
 
     What is under way is sent, fetched and published.
     """
@@ -33,7 +33,7 @@ def drain(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
 
 
 def resume(spool: SpoolOption = None, as_json: JsonOption = False) -> None:
-    """Take down what pause and drain put up."""
+    """Resume after pause or drain."""
     root = require_spool(spool)
     read_marker(Layout(root))
     with explaining(root):

@@ -27,7 +27,7 @@ def show(
     spool: SpoolOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell the whole story of one file."""
+    """Show the history of one file."""
     root = require_spool(spool)
     found = find_jobs(root, strip_place(job))
     if not found:

@@ -14,9 +14,8 @@ from batchbox.domain.file_types import Form, strip_ending
 from batchbox.domain.job import Manifest
 from batchbox.domain.output_names import show
 from batchbox.domain.records import Input
-from batchbox.engine.admission import ROOM_FACTOR
 from batchbox.engine.steps.context import LINES, REQUEST, Context
-from batchbox.engine.steps.free_space import explain_shortage
+from batchbox.engine.steps.free_space import ROOM_FACTOR, explain_shortage
 from batchbox.formats import csv_reader
 from batchbox.formats.bad_line_records import bad_line_record
 from batchbox.formats.csv_reader import Table, TableProblem

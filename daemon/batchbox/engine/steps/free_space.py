@@ -3,6 +3,7 @@
 from batchbox.domain.errors import TryLater
 from batchbox.engine.steps.context import Context
 
+ROOM_FACTOR = 3  # a file, its bodies, and rows of about their size
 LOOK_EVERY = 1 << 22  # bytes; what many jobs write between two looks stays below the reserve
 
 

@@ -19,11 +19,11 @@ from batchbox.domain.part import Part
 from batchbox.domain.records import Input, Problem
 from batchbox.domain.stability import InboxFile, Writer
 from batchbox.domain.wire_ids import NONCE_BYTES, format_nonce
-from batchbox.engine.cancel_files import explain_idle
 from batchbox.engine.steps.batch_body_file import BodyWriter
 from batchbox.engine.steps.context import LINES, REQUEST, SKIPPED, Context, body_name, index_name, open_lines
 from batchbox.engine.steps.conversion import convert, describe_dropped
 from batchbox.engine.steps.estimate import EstimatedPart, begin_estimate, estimate_parts
+from batchbox.engine.steps.explain_cancel import explain_idle
 from batchbox.engine.steps.free_space import FreeSpace
 from batchbox.engine.steps.progress import Transfer
 from batchbox.engine.steps.read_requests import Reading, fetch_nothing

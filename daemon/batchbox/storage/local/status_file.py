@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from batchbox.reports.health import (  # split
+from batchbox.reports.health import (
     Health,
 )
 from batchbox.storage.local import durable
